@@ -1,0 +1,134 @@
+//! Changing `^!keys`, the attribute that holds the keys of an account's shares (crypto-and-accounts 3.6).
+
+use mega_crypto::account_keys::{AccountKeys, Generation, KeysEdit};
+use mega_crypto::{ShareKey, os_rng};
+use mega_protocol::commands::{FetchUserAttribute, SetUserAttributes};
+use mega_protocol::{ApiCode, NodeHandle};
+
+use crate::Client;
+use crate::account::Account;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How often another client may be faster before we give up.
+const TRIES: usize = 8;
+
+const NAME: &str = "^!keys";
+
+impl Client {
+    /// Reads `^!keys`, lets `change` change it, and writes it back unless another client has written meanwhile: then it is read and changed
+    /// again. `change` says whether there is something to write.
+    pub(crate) async fn change_account_keys<T>(
+        &self,
+        change: impl Fn(&AccountKeys) -> Result<(T, Option<Edit>)>,
+    ) -> Result<T> {
+        let account = self.account()?;
+        let _turn = account.changing_keys.lock().await;
+        for _ in 0..TRIES {
+            let known = account.keys_generation();
+            let (keys, version) = self.read_account_keys(account, known).await?;
+            account.saw_keys(keys.generation());
+            let (value, edit) = change(&keys)?;
+            let Some(edit) = edit else {
+                return Ok(value);
+            };
+            let write = keys
+                .update(&account.master, &mut os_rng(), edit)
+                .map_err(damaged)?;
+            let command = SetUserAttributes::new().with(NAME, write.attribute(), version);
+            match self.change(command).await {
+                Ok(_) => {
+                    account.saw_keys(write.accepted().generation());
+                    return Ok(value);
+                }
+                // Somebody was faster, or nobody knows who was: read again and see.
+                Err(error) if error.code() == Some(ApiCode::EEXPIRED) => {}
+                Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Precondition,
+            "other clients keep changing the keys of the account; try again",
+        ))
+    }
+
+    async fn read_account_keys(
+        &self,
+        account: &Account,
+        known: Option<Generation>,
+    ) -> Result<(AccountKeys, Option<String>)> {
+        let value = self
+            .ask(FetchUserAttribute::new(account.user, NAME))
+            .await?;
+        let bytes = value.decode().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Protocol,
+                "the keys of the account are not base64",
+            )
+        })?;
+        let owner = mega_crypto::UserHandle::from_bytes(account.user.to_bytes());
+        let keys =
+            AccountKeys::open(bytes.as_bytes(), &account.master, owner, known).map_err(damaged)?;
+        Ok((keys, value.version))
+    }
+
+    /// The key for sharing a folder, noted as in use before anything is shared with it (crypto-and-accounts 3.7 rule 4): the one the account has for the
+    /// folder, or a new one.
+    pub(super) async fn share_key_in_use(&self, folder: NodeHandle) -> Result<ShareKey> {
+        let node = mega_crypto::NodeHandle::from_bytes(folder.to_bytes());
+        let fresh = ShareKey::random(&mut os_rng());
+        self.change_account_keys(|keys| {
+            let (key, edit): (ShareKey, Option<Edit>) = match keys.share_key(node) {
+                Some(known) if !known.is_trusted() => return Err(untrusted()),
+                Some(known) if known.is_in_use() => (known.key().map_err(damaged)?, None),
+                Some(known) => (
+                    known.key().map_err(damaged)?,
+                    Some(Box::new(move |edit| edit.set_share_in_use(node, true))),
+                ),
+                None => {
+                    let key = fresh.clone();
+                    let edit: Edit = Box::new(move |edit| {
+                        edit.add_share_key(node, &key, true)?;
+                        edit.set_share_in_use(node, true)
+                    });
+                    (fresh.clone(), Some(edit))
+                }
+            };
+            Ok((key, edit))
+        })
+        .await
+    }
+
+    /// Notes that nothing is shared with the key of a folder any more. The key itself stays.
+    pub(super) async fn share_key_unused(&self, folder: NodeHandle) -> Result<()> {
+        let node = mega_crypto::NodeHandle::from_bytes(folder.to_bytes());
+        self.change_account_keys(|keys| {
+            let in_use = keys.share_key(node).is_some_and(|known| known.is_in_use());
+            let edit: Option<Edit> = in_use
+                .then(|| -> Edit { Box::new(move |edit| edit.set_share_in_use(node, false)) });
+            Ok(((), edit))
+        })
+        .await
+    }
+}
+
+/// A change to `^!keys`.
+pub(crate) type Edit = Box<dyn FnOnce(&mut KeysEdit<'_>) -> Result<(), mega_crypto::Error> + Send>;
+
+/// KEY-8: a key that the service once handed out may be known to it, so nobody new is given it.
+pub(super) fn untrusted() -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        "the folder has a share key from the time before the account had safe keys, which must not serve for new receivers; \
+         share a new folder and move the content there",
+    )
+}
+
+/// An attribute that cannot be read is left alone: only a client that could read it may write it.
+fn damaged(error: mega_crypto::Error) -> Error {
+    Error::new(
+        ErrorKind::Key,
+        "the keys of the account's shares cannot be used, so nothing was changed",
+    )
+    .caused_by(error)
+}

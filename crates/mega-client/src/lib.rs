@@ -1,0 +1,97 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+mod account;
+mod attributes;
+#[cfg(feature = "blocking")]
+pub mod blocking;
+mod builder;
+mod cache;
+mod capabilities;
+mod change;
+mod client;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod error;
+mod fs;
+pub mod guide;
+mod hashcash;
+mod keyring;
+mod link;
+mod list;
+mod node;
+mod offload;
+mod options;
+mod pump;
+mod send;
+#[cfg(feature = "serde")]
+mod serialize;
+mod sort;
+mod target;
+mod transfer;
+mod tree;
+mod view;
+mod wire_error;
+
+/// For the fuzz targets of the repository.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing {
+    /// Whether opened frames of a tree cache lead to a tree. Panics if it is not sound.
+    #[must_use]
+    pub fn cache_frames(input: &[u8]) -> bool {
+        crate::cache::check_frames(input)
+    }
+}
+
+pub use bytes;
+pub use mega_filename::{LocalPolicy, Mask};
+pub use mega_protocol::commands::SessionInfo;
+pub use mega_protocol::{
+    ApiCode, NodeHandle, PublicHandle, ServerUrl, Transport, UrlPolicy, UserHandle,
+};
+
+pub use self::account::{
+    AskForRecovery, ChangePassword, Confirm, Confirmed, Credentials, EphemeralCredentials, KeyPart,
+    LoginGuard, OpenEphemeral, PasswordChanged, PendingRegistration, RcloneRemote, Recover,
+    Recovered, RecoveryKey, Register, SavedSession, SecondFactor,
+};
+pub use self::builder::{ClientBuilder, DEFAULT_ORIGIN, Login, OpenLink, Resume};
+pub use self::capabilities::Capabilities;
+pub use self::change::Change;
+pub use self::client::Client;
+pub use self::error::{Error, ErrorKind, Result};
+pub use self::fs::{
+    Bulk, BulkCall, Contact, Copied, CopyTo, CreateDir, Dedupe, DedupeMode, DedupeReport,
+    Duplicate, Edit, EditAll, EmptyRubbishBin, GetUserAttribute, Import, Invitation, Label, Link,
+    LinkedNode, MakeLink, MakeLinks, MoveAll, MoveTo, OnConflict, OutgoingShare, Person, Quota,
+    Rename, Repair, RepairReport, Repaired, Restore, SameBy, Search, SetUserAttribute, ShareFolder,
+    ShareKeyExchange, SharedWith, StorageState, StorageUse, Usage, UserAttribute, UserRecords,
+    UserValue,
+};
+#[cfg(feature = "thumbnails")]
+pub use self::fs::{PictureLimits, Pictures};
+pub use self::list::{List, Stat};
+pub use self::node::{AccessLevel, LinkInfo, Node, NodeKind, Trouble};
+pub use self::pump::Changes;
+pub use self::sort::SortBy;
+pub use self::target::{Duplicates, Target};
+pub use self::transfer::{
+    Download, DownloadFolder, Existing, FileOutcome, FileReader, FileWriter, Filter, FolderReport,
+    Integrity, IntegrityPolicy, LengthProof, Open, OpenWriter, Outcome, Progress, QuotaPolicy,
+    Read, ReadRange, Receipt, SkipReason, TransferLimits, Unverified, Upload, UploadFolder,
+    Verdict, Verify,
+};
+
+pub(crate) use self::offload::blocking;

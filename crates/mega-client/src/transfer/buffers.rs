@@ -1,0 +1,395 @@
+//! The memory that all transfers of a client share, counted and bounded (LIM-12).
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+/// Hands out buffers as long as their sum stays within the budget, and keeps large ones for the
+/// next to come: a fresh buffer costs a page fault for every 4 KiB, a good part of what encrypting
+/// them costs.
+///
+/// Nobody who holds a buffer waits for another one to finish the one it holds, so waiting for one
+/// always ends.
+#[derive(Clone)]
+pub(crate) struct Buffers {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    budget: Arc<Semaphore>,
+    size: Mutex<Size>,
+    /// Tells whoever waits that the budget is another one.
+    resized: Notify,
+    in_use: AtomicUsize,
+    peak: AtomicUsize,
+    free: Mutex<Vec<Vec<u8>>>,
+}
+
+/// The budget in units, and how many of them are still handed out that it has no more.
+#[derive(Clone, Copy)]
+struct Size {
+    units: usize,
+    owed: usize,
+}
+
+impl Buffers {
+    /// A budget of so many bytes.
+    pub(crate) fn new(bytes: usize) -> Self {
+        let units = units_in(bytes);
+        Self {
+            shared: Arc::new(Shared {
+                budget: Arc::new(Semaphore::new(units)),
+                size: Mutex::new(Size { units, owed: 0 }),
+                resized: Notify::new(),
+                in_use: AtomicUsize::new(0),
+                peak: AtomicUsize::new(0),
+                free: Mutex::new(Vec::new()),
+            }),
+        }
+    }
+
+    /// Changes the budget while it is in use. What is handed out beyond a smaller one stays so, and nothing more is until enough has come back.
+    pub(crate) fn resize(&self, bytes: usize) {
+        let wanted = units_in(bytes);
+        let mut size = self.shared.size();
+        let more = wanted.saturating_sub(size.units);
+        let paid = size.owed.min(more);
+        self.shared.budget.add_permits(more.saturating_sub(paid));
+        let less = size.units.saturating_sub(wanted);
+        let gone = self.shared.budget.forget_permits(less);
+        *size = Size {
+            units: wanted,
+            owed: size
+                .owed
+                .saturating_sub(paid)
+                .saturating_add(less.saturating_sub(gone)),
+        };
+        drop(size);
+        if less > 0 {
+            self.shared.free().clear();
+        }
+        self.shared.resized.notify_waiters();
+    }
+
+    /// Waits until an empty buffer for `len` bytes fits into the budget. One that is larger than the
+    /// whole budget waits for all of it.
+    ///
+    /// Cancel safe: nothing is taken when the future is dropped.
+    pub(crate) async fn take(&self, len: usize) -> Buffer {
+        loop {
+            let mut resized = pin!(self.shared.resized.notified());
+            // From here on no change is missed.
+            resized.as_mut().enable();
+            let units = self.units_for(len);
+            let permits = u32::try_from(units).unwrap_or(u32::MAX);
+            let budget = Arc::clone(&self.shared.budget);
+            let permit = tokio::select! {
+                biased;
+                // The semaphore is never closed, so there is always a permit in the end.
+                permit = budget.acquire_many_owned(permits) => permit.ok(),
+                // What was all of the budget may be more than there is by now.
+                () = resized => continue,
+            };
+            if let Some(permit) = self.shared.in_budget(permit) {
+                return self.hand_out(len, units, permit);
+            }
+        }
+    }
+
+    /// A buffer, if it fits into the budget right now.
+    pub(crate) fn try_take(&self, len: usize) -> Option<Buffer> {
+        let units = self.units_for(len);
+        let permits = u32::try_from(units).unwrap_or(u32::MAX);
+        let permit = Arc::clone(&self.shared.budget)
+            .try_acquire_many_owned(permits)
+            .ok()?;
+        let permit = self.shared.in_budget(Some(permit))?;
+        Some(self.hand_out(0, units, permit))
+    }
+
+    fn units_for(&self, len: usize) -> usize {
+        len.div_ceil(UNIT).clamp(1, self.shared.size().units)
+    }
+
+    fn hand_out(&self, len: usize, units: usize, permit: Option<OwnedSemaphorePermit>) -> Buffer {
+        let bytes = units.saturating_mul(UNIT);
+        let now = self
+            .shared
+            .in_use
+            .fetch_add(bytes, Ordering::AcqRel)
+            .saturating_add(bytes);
+        self.shared.peak.fetch_max(now, Ordering::AcqRel);
+        Buffer {
+            data: self.shared.recycled(len),
+            held: bytes,
+            permit,
+            home: Arc::clone(&self.shared),
+        }
+    }
+
+    /// The bytes that are handed out now.
+    #[cfg(test)]
+    pub(crate) fn in_use(&self) -> usize {
+        self.shared.in_use.load(Ordering::Acquire)
+    }
+
+    /// The most bytes that were handed out at one time.
+    pub(crate) fn peak(&self) -> usize {
+        self.shared.peak.load(Ordering::Acquire)
+    }
+}
+
+impl Shared {
+    fn size(&self) -> MutexGuard<'_, Size> {
+        self.size.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn free(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a smaller budget has no more is taken from a permit, whether it comes back or was only just given. How much.
+    fn settle(&self, permit: &mut OwnedSemaphorePermit) -> usize {
+        let mut size = self.size();
+        let gone = size.owed.min(permit.num_permits());
+        match permit.split(gone) {
+            Some(taken) if gone > 0 => {
+                size.owed = size.owed.saturating_sub(gone);
+                taken.forget();
+                gone
+            }
+            _ => 0,
+        }
+    }
+
+    /// The permit, unless the budget has become smaller and is owed some of it: then nothing is handed out for it.
+    fn in_budget(
+        &self,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Option<Option<OwnedSemaphorePermit>> {
+        let Some(mut permit) = permit else {
+            return Some(None);
+        };
+        (self.settle(&mut permit) == 0).then_some(Some(permit))
+    }
+
+    fn recycled(&self, len: usize) -> Vec<u8> {
+        if len >= KEPT {
+            let mut free = self.free();
+            if let Some(at) = free.iter().position(|buffer| buffer.capacity() >= len) {
+                return free.swap_remove(at);
+            }
+            // What is there is too short for the work at hand.
+            free.pop();
+        }
+        Vec::with_capacity(len)
+    }
+
+    /// Keeps a buffer, as long as all that are kept or in use stay within the budget; once nothing is
+    /// in use nothing is kept either.
+    fn give_back(&self, mut buffer: Vec<u8>, held: usize) {
+        let left = self
+            .in_use
+            .fetch_sub(held, Ordering::AcqRel)
+            .saturating_sub(held);
+        let budget = self.size().units.saturating_mul(UNIT);
+        let mut free = self.free();
+        if left == 0 {
+            free.clear();
+        } else if buffer.capacity() >= KEPT {
+            let kept: usize = free.iter().map(Vec::capacity).sum();
+            let total = kept.saturating_add(buffer.capacity()).saturating_add(left);
+            if total <= budget {
+                buffer.clear();
+                free.push(buffer);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Buffers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Buffers")
+            .field("peak", &self.peak())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A buffer that counts against the budget until it is dropped.
+pub(crate) struct Buffer {
+    data: Vec<u8>,
+    held: usize,
+    permit: Option<OwnedSemaphorePermit>,
+    home: Arc<Shared>,
+}
+
+impl Buffer {
+    /// Shares the content without copying. The last clone gives the buffer back.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        Bytes::from_owner(self)
+    }
+
+    /// Holds this content instead.
+    pub(crate) fn with(mut self, content: Vec<u8>) -> Self {
+        self.data = content;
+        self
+    }
+
+    /// Takes the content out of the budget, for a caller who keeps it.
+    pub(crate) fn into_vec(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.data)
+    }
+}
+
+impl Deref for Buffer {
+    type Target = Vec<u8>;
+
+    fn deref(&self) -> &Vec<u8> {
+        &self.data
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.data
+    }
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.home
+            .give_back(std::mem::take(&mut self.data), self.held);
+        if let Some(permit) = &mut self.permit {
+            self.home.settle(permit);
+        }
+    }
+}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Buffer")
+            .field("len", &self.data.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn units_in(bytes: usize) -> usize {
+    (bytes / UNIT).clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize))
+}
+
+/// The budget is counted in units of this many bytes.
+const UNIT: usize = 4096;
+/// Shorter buffers are left to the allocator.
+const KEPT: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+
+    #[tokio::test]
+    async fn lim_12_a_buffer_waits_until_the_budget_has_room_for_it() {
+        let buffers = Buffers::new(1 << 20);
+        let first = buffers.take(700 << 10).await;
+        let mut second = Box::pin(buffers.take(700 << 10));
+        assert!(second.as_mut().now_or_never().is_none());
+        drop(first);
+        let second = second.await;
+        assert_eq!(buffers.in_use(), 700 << 10);
+        assert_eq!(buffers.peak(), 700 << 10);
+        drop(second.into_bytes());
+        assert_eq!(buffers.in_use(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_buffer_beyond_the_whole_budget_takes_all_of_it() {
+        let buffers = Buffers::new(1 << 20);
+        let large = buffers.take(5 << 20).await;
+        assert_eq!(buffers.in_use(), 1 << 20);
+        assert!(buffers.take(1).now_or_never().is_none());
+        drop(large);
+        assert!(buffers.take(1).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_large_buffer_is_used_again_while_others_are_in_use() {
+        let buffers = Buffers::new(8 << 20);
+        let other = buffers.take(1).await;
+        let mut first = buffers.take(1 << 20).await;
+        first.extend_from_slice(b"old");
+        let place = first.as_ptr();
+        drop(first);
+        let again = buffers.take(1 << 20).await;
+        assert!(again.is_empty());
+        assert_eq!(again.as_ptr(), place);
+        drop((again, other));
+        assert!(buffers.shared.free.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn can_1_a_dropped_waiter_takes_nothing() {
+        let buffers = Buffers::new(1 << 20);
+        let first = buffers.take(1 << 20).await;
+        assert!(buffers.take(1 << 20).now_or_never().is_none());
+        drop(first);
+        assert!(buffers.take(1 << 20).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn lim_12_a_smaller_budget_counts_from_what_comes_back() {
+        let buffers = Buffers::new(4 << 20);
+        let (first, second) = (buffers.take(2 << 20).await, buffers.take(2 << 20).await);
+        buffers.resize(1 << 20);
+        assert!(buffers.take(1).now_or_never().is_none());
+        drop(first);
+        // Two of four came back, and three are owed.
+        assert!(buffers.take(1).now_or_never().is_none());
+        drop(second);
+        let all = buffers.take(1 << 20).await;
+        assert!(buffers.take(1).now_or_never().is_none());
+        drop(all);
+        // Larger and smaller once more, with everything at home.
+        buffers.resize(3 << 20);
+        let all = buffers.take(3 << 20).await;
+        assert_eq!(buffers.in_use(), 3 << 20);
+        buffers.resize(2 << 20);
+        buffers.resize(3 << 20);
+        drop(all);
+        let all = buffers.take(3 << 20).await;
+        assert_eq!(buffers.in_use(), 3 << 20);
+        assert!(buffers.take(1).now_or_never().is_none());
+        drop(all);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_all_of_a_budget_waits_for_the_smaller_one_and_a_larger_one_lets_go_on()
+     {
+        let buffers = Buffers::new(4 << 20);
+        let other = buffers.take(1 << 20).await;
+        let mut all = Box::pin(buffers.take(9 << 20));
+        assert!(all.as_mut().now_or_never().is_none());
+        buffers.resize(2 << 20);
+        assert!(all.as_mut().now_or_never().is_none());
+        drop(other);
+        let all = all.await;
+        assert_eq!(buffers.in_use(), 2 << 20);
+        let mut more = Box::pin(buffers.take(1 << 20));
+        assert!(more.as_mut().now_or_never().is_none());
+        buffers.resize(8 << 20);
+        let more = more.await;
+        assert_eq!(buffers.in_use(), 3 << 20);
+        drop((all, more));
+        assert_eq!(buffers.in_use(), 0);
+    }
+}

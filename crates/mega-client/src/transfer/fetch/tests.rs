@@ -1,0 +1,63 @@
+//! What a transfer does when the disk does not.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::*;
+use crate::ErrorKind;
+use crate::transfer::progress::Progress;
+use crate::{Client, Credentials, Target};
+
+/// A disk with room for so many bytes.
+struct Disk {
+    room: AtomicU64,
+    calls: AtomicU64,
+}
+
+impl Sink for Disk {
+    const QUICK: bool = false;
+
+    fn store(&self, _: u64, piece: Buffer) -> io::Result<()> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let len = piece.len() as u64;
+        let took = self
+            .room
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| {
+                room.checked_sub(len)
+            });
+        took.map(|_| ())
+            .map_err(|_| io::ErrorKind::StorageFull.into())
+    }
+
+    fn crc(&self, _: u64, _: bool) -> io::Result<Option<Crc>> {
+        Ok(None)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dsk_1_a_full_disk_ends_the_transfer_with_its_own_error_and_is_not_tried_again() {
+    let server = mega_testserver::TestServer::start().await.unwrap();
+    server.account("me@example.com", "secret").create();
+    let mega = Client::builder().origin(server.url());
+    let mega = mega.verdict_delay(std::time::Duration::ZERO);
+    let login = Credentials::new("me@example.com", "secret");
+    let mega = mega.login(login).await.unwrap();
+    mega.write("/file", vec![1; 9 << 20]).await.unwrap();
+    let file = mega.remote_file(&Target::from("/file")).unwrap();
+    for room in [0, 1, 5 << 20] {
+        let disk = Arc::new(Disk {
+            room: AtomicU64::new(room),
+            calls: AtomicU64::new(0),
+        });
+        let meter = Meter::new(&Progress::new());
+        let policy = IntegrityPolicy::default();
+        let fetched = fetch(mega.transfers(), &file, policy, Arc::clone(&disk), &meter);
+        let error = fetched.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NoSpace, "{room}: {error}");
+        let pieces = file.size.div_ceil(mega.limits().window_len()) + 1;
+        assert!(disk.calls.load(Ordering::Relaxed) <= pieces);
+    }
+    // A thread may still hold a piece that nobody waits for.
+    while mega.transfers().buffers().in_use() > 0 {
+        tokio::task::yield_now().await;
+    }
+}

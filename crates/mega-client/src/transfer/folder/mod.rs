@@ -1,0 +1,23 @@
+//! Whole trees, both ways: looked over first, then moved, many files at once, each with its own
+//! outcome.
+
+mod dirs;
+mod download;
+mod filter;
+mod make_dirs;
+mod names;
+mod options;
+mod remote_dirs;
+mod remove;
+mod report;
+mod same;
+mod scan;
+mod side_by_side;
+mod upload;
+
+pub use download::DownloadFolder;
+pub use filter::Filter;
+pub use report::{FileOutcome, FolderReport, Outcome, SkipReason};
+pub use upload::UploadFolder;
+
+pub(crate) use scan::raw_name as local_raw_name;

@@ -1,0 +1,495 @@
+//! A local folder to a remote one.
+
+use std::collections::HashMap;
+use std::future::IntoFuture;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use mega_filename::LocalPolicy;
+use mega_protocol::NodeHandle;
+
+use super::super::BoxFuture;
+use super::super::journal::UploadJournal;
+use super::super::limits::TransferLimits;
+use super::super::local::{Stamp, blocking, local_error};
+use super::super::progress::{Meter, Progress};
+use super::super::publish::unix_time;
+use super::super::send::{Sent, send};
+use super::super::source::{LocalFile, Source};
+use super::dirs::Dirs;
+use super::filter::Filter;
+use super::names::journal_target;
+use super::options::{Options, common_options};
+use super::report::{FolderReport, Outcome};
+use super::same::{Likeness, likeness};
+use super::scan::{Scan, ScannedFile, raw_name, scan};
+use super::side_by_side::side_by_side;
+use crate::error::{Error, ErrorKind, Result};
+use crate::fs::{NewFile, OnConflict};
+use crate::node::Node;
+use crate::{Client, Target};
+
+impl Client {
+    /// Uploads a local folder with everything in it. The target names the remote folder itself, which is
+    /// made if it is not there; if it is, what is new and changed is added to it.
+    ///
+    /// Many files travel at once; nodes are made many at a time. A file that fails does not stop the others;
+    /// the report says what became of each. Files that are there and are the same are not transferred again:
+    /// same size, same modification time, same samples of the content as in the fingerprint. A file that
+    /// changed becomes a new version. Symbolic links and special files are left out.
+    ///
+    /// ```
+    /// # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = mega_testserver::TestServer::start().await?;
+    /// # server.account("me@example.com", "secret").create();
+    /// # let login = mega_client::Credentials::new("me@example.com", "secret");
+    /// # let mega = mega_client::Client::builder().origin(server.url()).login(login).await?;
+    /// # let folder = tempfile::tempdir()?;
+    /// std::fs::write(folder.path().join("a.txt"), "hello")?;
+    /// let report = mega.upload_folder(folder.path(), "/copy").await?.into_result()?;
+    /// assert_eq!(report.transferred(), 1);
+    /// let report = mega.upload_folder(folder.path(), "/copy").await?.into_result()?;
+    /// assert_eq!((report.transferred(), report.same()), (0, 1));
+    /// # Ok(()) }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(doc()).unwrap();
+    /// ```
+    pub fn upload_folder(
+        &self,
+        local: impl AsRef<Path>,
+        target: impl Into<Target>,
+    ) -> UploadFolder {
+        UploadFolder {
+            client: self.clone(),
+            local: local.as_ref().to_path_buf(),
+            target: target.into(),
+            conflict: OnConflict::Replace,
+            journal: None,
+            options: Options::new(LocalPolicy::CURRENT.faithful()),
+        }
+    }
+}
+
+/// An upload of a whole folder; await it.
+///
+/// # Errors
+///
+/// Only if nothing can be done at all: [`NotFound`](ErrorKind::NotFound) or [`Io`](ErrorKind::Io) for the local top
+/// folder, [`NotADirectory`](ErrorKind::NotADirectory) if the target is a file, [`Cancelled`](ErrorKind::Cancelled).
+/// Everything else is in the report.
+///
+/// Cancel safety: when the future is dropped, files under way leave no node; finished ones stay.
+#[derive(Debug)]
+#[must_use = "nothing happens until it is awaited"]
+pub struct UploadFolder {
+    pub(super) client: Client,
+    local: PathBuf,
+    target: Target,
+    conflict: OnConflict,
+    journal: Option<PathBuf>,
+    pub(super) options: Options,
+}
+
+common_options!(UploadFolder);
+
+impl UploadFolder {
+    /// What to do with a remote file that is there and differs. The default is [`OnConflict::Replace`]: it
+    /// becomes an older version.
+    pub fn on_conflict(mut self, rule: OnConflict) -> Self {
+        self.conflict = rule;
+        self
+    }
+
+    /// How local names were made from remote ones, so that what was downloaded with this policy goes back
+    /// under the names it had.
+    pub fn local_names(mut self, policy: LocalPolicy) -> Self {
+        self.options.names = policy;
+        self
+    }
+
+    /// Keeps journals of larger files in this local folder, so that the same call goes on with them after it has ended
+    /// early; see [`Upload::resumable`](super::super::Upload::resumable).
+    pub fn resumable(mut self, folder: impl AsRef<Path>) -> Self {
+        self.journal = Some(folder.as_ref().to_path_buf());
+        self
+    }
+
+    /// Also moves remote files and folders that are not in the local folder to the rubbish bin. What the filter
+    /// leaves out is left alone. Nothing is moved if anything failed.
+    pub fn delete_extraneous(mut self) -> Self {
+        self.options.delete_extraneous = true;
+        self
+    }
+
+    async fn run(&self) -> Result<FolderReport> {
+        let (local, filter, progress) = (
+            self.local.clone(),
+            self.options.filter.clone(),
+            self.options.progress.clone(),
+        );
+        let dry_run = self.options.dry_run;
+        let (scanned, mut report) = blocking(move || {
+            let mut report = FolderReport {
+                dry_run,
+                ..FolderReport::default()
+            };
+            scan(&local, &filter, &progress, &mut report).map(|scanned| (scanned, report))
+        })
+        .await??;
+        let Scan { dirs, files } = scanned;
+        let bytes = files
+            .iter()
+            .fold(0_u64, |sum, file| sum.saturating_add(file.stamp.size));
+        self.options
+            .progress
+            .expect(u64::try_from(files.len()).unwrap_or(u64::MAX), bytes);
+
+        let top = self.top().await?;
+        let dirs = Arc::new(dirs);
+        let folders = self.make_folders(top, &dirs, &mut report).await?;
+
+        let limits = self.client.transfers().limits();
+        let job = |file: ScannedFile| {
+            let (dirs, folders) = (&dirs, &folders);
+            async move {
+                let step = self.file(&file, dirs, folders).await;
+                (file, step)
+            }
+        };
+        let mut sending = side_by_side(limits, files, |file| file.stamp.size, job);
+        // What has arrived waits here while earlier ones are made into nodes; the more arrives meanwhile,
+        // the more goes into the next round.
+        let mut waiting: Vec<Arrived> = Vec::new();
+        let mut putting: FuturesUnordered<Putting<'_>> = FuturesUnordered::new();
+        let mut all_sent = false;
+        loop {
+            let full = waiting.len() >= LARGEST_ROUND;
+            if !waiting.is_empty() && putting.len() < ROUNDS && (full || putting.is_empty()) {
+                let round = waiting.split_off(waiting.len().saturating_sub(LARGEST_ROUND));
+                putting.push(Box::pin(self.put(round)));
+            }
+            if all_sent && waiting.is_empty() && putting.is_empty() {
+                break;
+            }
+            tokio::select! {
+                sent = sending.next(), if !all_sent => match sent {
+                    None => all_sent = true,
+                    Some((file, Ok(Step::Arrived(folder, new, outcome)))) => {
+                        waiting.push(Arrived { file, folder, new, outcome });
+                    }
+                    Some((file, Ok(Step::Done(outcome)))) => {
+                        self.note(&mut report, &dirs, &file, outcome);
+                    }
+                    Some((file, Err(error))) => {
+                        let failed = Outcome::Failed(error.during("upload"));
+                        self.note(&mut report, &dirs, &file, failed);
+                    }
+                },
+                Some(round) = putting.next(), if !putting.is_empty() => {
+                    for (file, outcome) in round {
+                        self.note(&mut report, &dirs, &file, outcome);
+                    }
+                }
+            }
+        }
+        drop(sending);
+        drop(putting);
+        if self.options.delete_extraneous && report.failed().next().is_none() {
+            self.remove_extraneous(&dirs, &folders, &mut report).await;
+        }
+        Ok(report)
+    }
+
+    fn note(&self, report: &mut FolderReport, dirs: &Dirs, file: &ScannedFile, outcome: Outcome) {
+        self.options.progress.file_done();
+        report.add(
+            dirs.shown(file.folder, &file.name),
+            file.stamp.size,
+            outcome,
+        );
+    }
+
+    /// The remote top folder; made if it is not there. `None` in a dry run in which it is not.
+    async fn top(&self) -> Result<Option<NodeHandle>> {
+        match self.client.folder_node(&self.target) {
+            Ok(node) => Ok(Some(node.handle())),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            Err(_) if self.options.dry_run => Ok(None),
+            Err(missing) => match &self.target {
+                Target::Path(path) => {
+                    let made = self
+                        .client
+                        .ensure_dirs(None, std::slice::from_ref(path))
+                        .await;
+                    made.into_iter().next().transpose()
+                }
+                Target::Handle(_) => Err(missing),
+            },
+        }
+    }
+
+    /// Decides what becomes of a file and sends it if it has to be sent.
+    async fn file(
+        &self,
+        file: &ScannedFile,
+        dirs: &Arc<Dirs>,
+        folders: &[Option<NodeHandle>],
+    ) -> Result<Step> {
+        let path = dirs.path(file.folder, &file.name);
+        let raw = raw_name(self.options.names, &file.name);
+        let folder = match folders.get(file.folder).copied().flatten() {
+            Some(folder) => folder,
+            None if self.options.dry_run => return Ok(Step::Done(Outcome::New)),
+            None => {
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    "its folder could not be made",
+                ));
+            }
+        };
+        let there = self.client.children_named(folder, &raw);
+        let mut outcome = Outcome::New;
+        for node in there.iter().filter(|node| node.is_file()) {
+            outcome = Outcome::Changed;
+            let alike = self.alike(file, dirs, node).await?;
+            let replaces = matches!(
+                self.conflict,
+                OnConflict::Replace | OnConflict::ReplaceToBin
+            );
+            let done = match (alike, file.stamp.modified) {
+                (Likeness::Same, _) => Outcome::Same,
+                // The time alone is no reason to send everything again (crypto-and-accounts 7.5).
+                (Likeness::OtherTime, Some(modified)) if replaces => {
+                    if !self.options.dry_run {
+                        self.client.set_modified(node, modified).await?;
+                    }
+                    Outcome::Touched
+                }
+                (Likeness::OtherTime, _) => Outcome::Same,
+                (Likeness::Different, _) => continue,
+            };
+            self.options.progress.skip(file.stamp.size);
+            if let Some(journals) = &self.journal
+                && !self.options.dry_run
+                && file.stamp.size > TransferLimits::SMALL_FILE
+            {
+                let target = journal_target(folder, &raw);
+                let forgotten = self.client.forget_upload(journals.clone(), path, target);
+                forgotten.await;
+            }
+            return Ok(Step::Done(done));
+        }
+        let checked = self.client.check_name(folder, &raw, self.conflict);
+        checked.map_err(|error| error.about(path.display().to_string()))?;
+        if self.conflict == OnConflict::KeepBoth {
+            outcome = Outcome::New;
+        }
+        if self.options.dry_run {
+            return Ok(Step::Done(outcome));
+        }
+        let opened = {
+            let (dirs, id, name) = (Arc::clone(dirs), file.folder, file.name.clone());
+            blocking(move || {
+                let failed = |error| local_error("the local file cannot be read", &path, error);
+                let dir = dirs.open(id).map_err(failed)?;
+                let file = dir.open_file(&name).map_err(failed)?;
+                let stamp = Stamp::of(&file.metadata().map_err(failed)?);
+                Ok::<_, Error>(LocalFile {
+                    path,
+                    file: Arc::new(file),
+                    stamp,
+                })
+            })
+            .await??
+        };
+        let (modified, size) = (unix_time(opened.stamp.modified), opened.stamp.size);
+        let mut source = Source::File(opened);
+        let meter = Meter::new(&self.options.progress);
+        let (journal, resumed) = match (&self.journal, &source) {
+            (Some(journals), Source::File(local)) if size > TransferLimits::SMALL_FILE => {
+                let target = journal_target(folder, &raw);
+                let open = self
+                    .client
+                    .upload_journal(journals.clone(), local.same(), target);
+                let (journal, resumed) = open.await?;
+                (Some(journal), resumed)
+            }
+            _ => (None, None),
+        };
+        if let (Some(journal), Some(resumed)) = (&journal, &resumed)
+            && self.client.made_before(folder, resumed).is_some()
+        {
+            journal.remove();
+            meter.complete(size);
+            return Ok(Step::Done(outcome));
+        }
+        let shared = self.client.transfers();
+        let sent = send(
+            shared,
+            &mut source,
+            modified,
+            &meter,
+            journal.as_ref(),
+            resumed,
+        );
+        let sent = sent.await?;
+        Ok(Step::Arrived(folder, New { sent, raw, journal }, outcome))
+    }
+
+    async fn alike(&self, file: &ScannedFile, dirs: &Arc<Dirs>, node: &Node) -> Result<Likeness> {
+        if file.stamp.size != node.size() {
+            return Ok(Likeness::Different);
+        }
+        // A node that cannot be read is never the same.
+        let Ok(remote) = self.client.remote_file_of(node) else {
+            return Ok(Likeness::Different);
+        };
+        let (dirs, id, name) = (Arc::clone(dirs), file.folder, file.name.clone());
+        let (stamp, modified) = (file.stamp, node.modified());
+        blocking(move || {
+            let path = dirs.path(id, &name);
+            let failed = |error| local_error("the local file cannot be read", &path, error);
+            let dir = dirs.open(id).map_err(failed)?;
+            likeness(&dir, &name, stamp, &remote, modified)
+        })
+        .await?
+    }
+
+    /// Makes nodes of what has arrived, one command for each folder; all of them travel together.
+    async fn put(&self, round: Vec<Arrived>) -> Vec<(ScannedFile, Outcome)> {
+        type Journal = Option<Arc<UploadJournal>>;
+        type Group = (Vec<NewFile>, Vec<(ScannedFile, Outcome, Journal)>);
+        let mut by_folder: HashMap<NodeHandle, Group> = HashMap::new();
+        let count = round.len();
+        for Arrived {
+            file,
+            folder,
+            new,
+            outcome,
+        } in round
+        {
+            let (files, rest) = by_folder.entry(folder).or_default();
+            files.push(new.sent.into_file(new.raw));
+            rest.push((file, outcome, new.journal));
+        }
+        let puts = by_folder
+            .into_iter()
+            .map(|(folder, (files, rest))| async move {
+                (
+                    self.client.create_files(folder, files, self.conflict).await,
+                    rest,
+                )
+            });
+        let mut done = Vec::with_capacity(count);
+        for (made, rest) in futures::future::join_all(puts).await {
+            for ((file, outcome, journal), made) in rest.into_iter().zip(made) {
+                if let Some(journal) = journal {
+                    journal.settle(&made);
+                }
+                done.push(match made {
+                    Ok(_) => (file, outcome),
+                    Err(error) => (file, Outcome::Failed(error.during("upload"))),
+                });
+            }
+        }
+        done
+    }
+
+    /// Moves what is in none of the local folders to the rubbish bin.
+    async fn remove_extraneous(
+        &self,
+        dirs: &Arc<Dirs>,
+        folders: &[Option<NodeHandle>],
+        report: &mut FolderReport,
+    ) {
+        for (id, folder) in folders.iter().enumerate() {
+            let Some(folder) = *folder else { continue };
+            let local = {
+                let dirs = Arc::clone(dirs);
+                blocking(move || dirs.open(id).and_then(|dir| dir.names())).await
+            };
+            // A folder that cannot be listed says nothing about what should be gone.
+            let Ok(Ok(local)) = local else { continue };
+            let expected: std::collections::HashSet<Vec<u8>> = local
+                .iter()
+                .map(|name| raw_name(self.options.names, name))
+                .collect();
+            let extraneous: Vec<(Node, Vec<u8>)> = self.client.with_tree(|tree, _| {
+                let Some(index) = tree.find(folder) else {
+                    return Vec::new();
+                };
+                let children = tree.children(index).filter_map(|child| {
+                    let raw = tree.mask().decode(&tree.stored_name(child)?).into_owned();
+                    (!expected.contains(&raw)).then_some((tree.node(child)?, raw))
+                });
+                children.collect()
+            });
+            for (node, raw) in extraneous {
+                let shown = dirs.shown(id, &super::super::local::os_name(&raw));
+                let takes_part = if node.is_folder() {
+                    self.options.filter.takes_folder(&shown)
+                } else {
+                    self.options
+                        .filter
+                        .takes_file(&shown, node.size(), node.modified())
+                };
+                if !takes_part {
+                    continue;
+                }
+                let outcome = if self.options.dry_run {
+                    Outcome::Removed
+                } else {
+                    match self.client.trash(&node).await {
+                        Ok(_) => Outcome::Removed,
+                        Err(error) => Outcome::Failed(error),
+                    }
+                };
+                report.add(shown, node.size(), outcome);
+            }
+        }
+    }
+}
+
+impl IntoFuture for UploadFolder {
+    type Output = Result<FolderReport>;
+    type IntoFuture = BoxFuture<Result<FolderReport>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let shown = self.local.display().to_string();
+            let done = self.options.progress.unless_cancelled(self.run()).await;
+            done.map_err(|error| error.about(shown).during("upload folder"))
+        })
+    }
+}
+
+/// How far a file has come.
+enum Step {
+    /// There is nothing more to do.
+    Done(Outcome),
+    /// The service has the content; a node is to be made in this folder.
+    Arrived(NodeHandle, New, Outcome),
+}
+
+/// A content that has arrived, and the decoded name of its node.
+struct New {
+    sent: Sent,
+    raw: Vec<u8>,
+    journal: Option<Arc<UploadJournal>>,
+}
+
+struct Arrived {
+    file: ScannedFile,
+    folder: NodeHandle,
+    new: New,
+    outcome: Outcome,
+}
+
+type Putting<'a> = Pin<Box<dyn Future<Output = Vec<(ScannedFile, Outcome)>> + Send + 'a>>;
+
+/// How many nodes are made in one round.
+const LARGEST_ROUND: usize = 500;
+/// How many rounds may be under way: while one waits for its events, the next one travels.
+const ROUNDS: usize = 3;

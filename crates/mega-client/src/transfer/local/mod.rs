@@ -1,0 +1,124 @@
+//! The local side: folders entered without following links, files that get their name last.
+//!
+//! Nothing here takes a name that a stranger chose: names are [`LocalName`]s, which are one harmless
+//! path component each (threat model, section 14). Below the folder that the caller named, no
+//! symbolic link is followed and nothing is created that was there before (NAM-13, DL-14).
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+use unix as system;
+#[cfg(not(unix))]
+mod portable;
+#[cfg(not(unix))]
+use portable as system;
+
+mod partial;
+
+pub(crate) use partial::{PartialFile, is_partial_name, journal_name, part_name, sweep};
+pub(crate) use system::{LocalDir, local_bytes, os_name};
+
+use std::fs::Metadata;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// What there is under a name, the name's own link not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    File,
+    Folder,
+    /// A symbolic link.
+    Link,
+    /// A device, a pipe: nothing that can be transferred.
+    Other,
+}
+
+/// Size and time of a local file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) kind: Kind,
+    pub(crate) size: u64,
+    pub(crate) modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    pub(crate) fn of(meta: &Metadata) -> Self {
+        let kind = if meta.is_file() {
+            Kind::File
+        } else if meta.is_dir() {
+            Kind::Folder
+        } else if meta.is_symlink() {
+            Kind::Link
+        } else {
+            Kind::Other
+        };
+        Self {
+            kind,
+            size: meta.len(),
+            modified: meta.modified().ok(),
+        }
+    }
+}
+
+/// Splits a path into the folder a file is to lie in and its name.
+pub(crate) fn split(path: &Path) -> Result<(PathBuf, std::ffi::OsString)> {
+    let Some(name) = path.file_name() else {
+        return Err(Error::new(
+            ErrorKind::IsADirectory,
+            "the path does not end in a file name",
+        )
+        .about(path.display().to_string()));
+    };
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    };
+    Ok((folder, name.to_os_string()))
+}
+
+/// Runs something that waits for the disk where it disturbs nobody.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        Error::new(ErrorKind::Io, "a thread for local files failed").caused_by(error)
+    })
+}
+
+/// The error of a local operation.
+pub(crate) fn local_error(what: &str, path: &Path, error: io::Error) -> Error {
+    Error::io(what, error).about(path.display().to_string())
+}
+
+/// Writes all of a piece at its place, wherever the file's own position is.
+pub(crate) fn write_all_at(file: &std::fs::File, piece: &[u8], offset: u64) -> io::Result<()> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::write_all_at(file, piece, offset);
+    #[cfg(not(unix))]
+    {
+        use std::io::{Seek, SeekFrom, Write};
+        static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        let _turn = ONE_AT_A_TIME
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut file = file;
+        file.seek(SeekFrom::Start(offset))?;
+        file.write_all(piece)
+    }
+}
+
+/// Fills a piece from its place, wherever the file's own position is.
+pub(crate) fn read_exact_at(file: &std::fs::File, piece: &mut [u8], offset: u64) -> io::Result<()> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::read_exact_at(file, piece, offset);
+    #[cfg(not(unix))]
+    {
+        use std::io::{Read, Seek, SeekFrom};
+        let mut file = file;
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(piece)
+    }
+}

@@ -1,0 +1,266 @@
+//! The plaintext of an upload, turned into encrypted parts, in order.
+
+use std::fs::File;
+use std::io::Read;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mega_crypto::FileKey;
+use mega_crypto::content::{ChunkMac, CondensedMac, ContentCipher, ContentKey, chunk_at};
+use mega_crypto::fingerprint::{Crc, CrcBuilder};
+use tokio::io::AsyncReadExt;
+
+use super::buffers::{Buffer, Buffers};
+use super::local::{blocking, read_exact_at};
+use super::remote::file_key;
+use super::source::{BoxedReader, Source, source_changed, source_failed};
+use super::spool::macs;
+use crate::error::{Error, ErrorKind, Result};
+
+/// A part of a file, ready to be sent: whole chunks of ciphertext (UL-3, UL-4).
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) offset: u64,
+    pub(crate) body: Bytes,
+    /// The MACs of its chunks; none if the content was encrypted earlier.
+    pub(crate) macs: Vec<ChunkMac>,
+}
+
+impl Part {
+    pub(crate) fn end(&self) -> u64 {
+        self.offset
+            .saturating_add(u64::try_from(self.body.len()).unwrap_or(u64::MAX))
+    }
+}
+
+/// Reads a source once, from the first byte to the last, and gives encrypted parts. The MACs and the
+/// checksum of the fingerprint are made in the same pass (UL-6).
+pub(crate) struct Sealer {
+    feed: Feed,
+    key: ContentKey,
+    cipher: ContentCipher,
+    size: u64,
+    offset: u64,
+    macs: CondensedMac,
+    crc: Option<CrcBuilder>,
+    ended: bool,
+}
+
+enum Feed {
+    File(Arc<File>),
+    Memory(Bytes),
+    /// Ciphertext with its MACs and checksum.
+    Spool(Arc<File>, CondensedMac, Crc),
+    Stream(BoxedReader),
+}
+
+/// What a content has come to when its last part was made.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    pub(crate) key: FileKey,
+    pub(crate) crc: Crc,
+}
+
+impl Sealer {
+    /// Starts to read. A source that was read before gets a fresh key, unless it is certain to give
+    /// the same bytes (UL-4). A key that is given was drawn for this content alone.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SourceChanged`] for a reader that is used up.
+    pub(crate) fn new(source: &mut Source, mut key: Option<ContentKey>) -> Result<Self> {
+        let size = source.size();
+        let feed = match source {
+            Source::File(local) => {
+                rewind(&local.file)?;
+                Feed::File(Arc::clone(&local.file))
+            }
+            Source::Memory(bytes) => Feed::Memory(bytes.clone()),
+            Source::Spool(spool) => {
+                key = Some(spool.key().clone());
+                Feed::Spool(spool.ciphertext(), spool.macs().clone(), spool.crc())
+            }
+            Source::Stream(reader, _) => Feed::Stream(reader.take().ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Network,
+                    "the upload has to start again, but its reader was read already",
+                )
+            })?),
+        };
+        let key = key.unwrap_or_else(|| ContentKey::random(&mut mega_crypto::os_rng()));
+        Ok(Self {
+            feed,
+            cipher: ContentCipher::new(&key),
+            key,
+            size,
+            offset: 0,
+            macs: CondensedMac::new(),
+            crc: Some(CrcBuilder::new(size)),
+            ended: false,
+        })
+    }
+
+    /// Whether the last part has been made.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Where the next part starts.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// How many bytes the content has.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Makes the next part, of whole chunks up to `len` bytes, but at least one chunk; an empty
+    /// content has one empty part.
+    pub(crate) async fn next(mut self, len: u64, buffers: Buffers) -> Result<(Self, Part)> {
+        let reach = self.offset.saturating_add(len);
+        let end = if reach >= self.size {
+            self.size
+        } else {
+            chunk_at(reach)
+                .offset
+                .max(chunk_at(self.offset).end())
+                .min(self.size)
+        };
+        let wanted = end.saturating_sub(self.offset);
+        let len = usize::try_from(wanted).unwrap_or(usize::MAX);
+        let mut buffer = buffers.take(len).await;
+        if let Feed::Stream(reader) = &mut self.feed {
+            let got = reader.take(wanted).read_to_end(&mut buffer).await;
+            got.map_err(source_failed)?;
+            if buffer.len() == len && end == self.size {
+                let more = reader.take(1).read_to_end(&mut Vec::new()).await;
+                if more.map_err(source_failed)? > 0 {
+                    return Err(source_changed(self.size, self.size.saturating_add(1)));
+                }
+            }
+            self.check_len(buffer.len(), wanted)?;
+        }
+        let quick = matches!(self.feed, Feed::Memory(_)) && len <= INLINE;
+        if quick {
+            let part = self.make(buffer, end)?;
+            Ok((self, part))
+        } else {
+            blocking(move || {
+                let part = self.make(buffer, end)?;
+                Ok((self, part))
+            })
+            .await?
+        }
+    }
+
+    /// Fills the buffer, unless a reader did, and encrypts it.
+    fn make(&mut self, mut buffer: Buffer, end: u64) -> Result<Part> {
+        let offset = self.offset;
+        let wanted = end.saturating_sub(offset);
+        match &self.feed {
+            Feed::Stream(_) => {}
+            Feed::File(file) => {
+                // Reading to the end of a limit leaves the buffer's memory unwritten until it is
+                // filled; reading at an offset would have to clear it first.
+                let mut file: &File = file;
+                (&mut file)
+                    .take(wanted)
+                    .read_to_end(&mut buffer)
+                    .map_err(source_failed)?;
+                self.check_len(buffer.len(), wanted)?;
+                if end == self.size {
+                    let more = file.read(&mut [0]).map_err(source_failed)?;
+                    if more > 0 {
+                        return Err(source_changed(self.size, self.size.saturating_add(1)));
+                    }
+                }
+            }
+            Feed::Memory(bytes) => {
+                let start = usize::try_from(offset).unwrap_or(usize::MAX);
+                let stop = usize::try_from(end).unwrap_or(usize::MAX);
+                buffer.extend_from_slice(bytes.get(start..stop).unwrap_or_default());
+                self.check_len(buffer.len(), wanted)?;
+            }
+            Feed::Spool(file, ..) => {
+                buffer.resize(usize::try_from(wanted).unwrap_or(usize::MAX), 0);
+                read_exact_at(file, &mut buffer, offset).map_err(source_failed)?;
+                self.offset = end;
+                self.ended = end == self.size;
+                return Ok(Part {
+                    offset,
+                    body: buffer.into_bytes(),
+                    macs: Vec::new(),
+                });
+            }
+        }
+        if let Some(crc) = &mut self.crc {
+            crc.update(&buffer);
+        }
+        let chunk_macs = self
+            .cipher
+            .encrypt_chunks(offset, &mut buffer)
+            .map_err(|error| Error::misuse("a part does not start at a chunk").caused_by(error))?;
+        self.macs.insert_all(&chunk_macs).map_err(macs)?;
+        self.offset = end;
+        self.ended = end == self.size;
+        Ok(Part {
+            offset,
+            body: buffer.into_bytes(),
+            macs: chunk_macs.as_slice().to_vec(),
+        })
+    }
+
+    /// UL-2: a source that ends early has changed.
+    fn check_len(&self, got: usize, wanted: u64) -> Result<()> {
+        let got = u64::try_from(got).unwrap_or(u64::MAX);
+        if got == wanted {
+            Ok(())
+        } else {
+            Err(source_changed(self.size, self.offset.saturating_add(got)))
+        }
+    }
+
+    /// The node key and the checksum, once every part was made (UL-6).
+    pub(crate) fn finish(self) -> Result<Sealed> {
+        let incomplete = |error: Box<dyn std::error::Error + Send + Sync>| {
+            Error::misuse("not all of the content was read").caused_by(error)
+        };
+        let (macs, crc) = match self.feed {
+            Feed::Spool(_, macs, crc) => (macs, crc),
+            _ => {
+                let crc = self
+                    .crc
+                    .ok_or_else(|| Error::misuse("the content has no checksum"))?;
+                (
+                    self.macs,
+                    crc.finish().map_err(|error| incomplete(error.into()))?,
+                )
+            }
+        };
+        let meta_mac = macs
+            .finish(&self.cipher, self.size)
+            .map_err(|error| incomplete(error.into()))?;
+        Ok(Sealed {
+            key: file_key(&self.key, meta_mac)?,
+            crc,
+        })
+    }
+}
+
+impl std::fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sealer")
+            .field("size", &self.size)
+            .field("offset", &self.offset)
+            .finish_non_exhaustive()
+    }
+}
+
+fn rewind(file: &File) -> Result<()> {
+    let mut file = file;
+    std::io::Seek::rewind(&mut file).map_err(source_failed)
+}
+
+/// Encrypting this much takes less time than handing it to another thread and back.
+const INLINE: usize = 32 << 10;

@@ -1,0 +1,411 @@
+//! An encrypted content on its way to a storage host: parts in parallel, until the completion token
+//! comes (api-and-transfers 6).
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use mega_crypto::FileKey;
+use mega_crypto::content::{ChunkMac, chunk_at, chunk_offset};
+use mega_crypto::fingerprint::Fingerprint;
+use mega_protocol::UploadProgress;
+
+use super::Shared;
+use super::buffers::Buffers;
+use super::journal::{Resumed, UploadJournal};
+use super::local::blocking;
+use super::progress::Meter;
+use super::retry::{Failure, Remedy, Retry};
+use super::seal::{Part, Sealed, Sealer};
+use super::source::Source;
+use super::wire::{PartReply, UploadToken, UploadUrl};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A content that the service has, and that no node stands for yet.
+#[derive(Clone)]
+pub(crate) struct Sent {
+    pub(crate) token: UploadToken,
+    pub(crate) key: FileKey,
+    pub(crate) fingerprint: Fingerprint,
+}
+
+impl std::fmt::Debug for Sent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sent")
+            .field("size", &self.fingerprint.size())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Sends the content of a source. `modified` goes into the fingerprint, in seconds since 1970.
+///
+/// When a storage host wants the upload to start again, it does, with a fresh key (UL-4). With a journal it is
+/// written down how far it is; `resumed` is what an earlier run has written.
+///
+/// Cancel safe: when the future is dropped no node exists, and what was sent expires by itself
+/// (UL-10).
+pub(crate) async fn send(
+    shared: &Shared,
+    source: &mut Source,
+    modified: i64,
+    meter: &Meter,
+    journal: Option<&Arc<UploadJournal>>,
+    mut resumed: Option<Resumed>,
+) -> Result<Sent> {
+    let size = source.size();
+    let mut retry = Retry::new(shared.limits());
+    loop {
+        let earlier = resumed.take();
+        let (seed, key) = match (journal, &earlier) {
+            (_, Some(earlier)) => (None, Some(earlier.key.clone())),
+            (Some(journal), None) => {
+                let (seed, key) = journal.fresh_key()?;
+                (Some(seed), Some(key))
+            }
+            (None, None) => (None, None),
+        };
+        let sealer = Sealer::new(source, key)?;
+        let plan = Plan {
+            journal: journal.cloned(),
+            seed,
+            earlier,
+        };
+        let failure = match attempt(shared, sealer, meter, plan).await {
+            Ok((token, sealed)) => {
+                // UL-1: only a source that is still the same one has given one content.
+                source.check().await?;
+                let fingerprint = Fingerprint::new(sealed.crc, size, modified);
+                return Ok(Sent {
+                    token,
+                    key: sealed.key,
+                    fingerprint,
+                });
+            }
+            Err(failure) => failure,
+        };
+        if failure.remedy != Remedy::GiveUp && !source.is_repeatable() {
+            return Err(failure.error);
+        }
+        retry.pause(failure).await?;
+        meter.restart();
+    }
+}
+
+/// What an attempt writes down, and what an earlier one has.
+struct Plan {
+    journal: Option<Arc<UploadJournal>>,
+    /// What the key is made of, if it is a new one.
+    seed: Option<[u8; 32]>,
+    earlier: Option<Resumed>,
+}
+
+/// Sends everything once, under one address.
+async fn attempt(
+    shared: &Shared,
+    sealer: Sealer,
+    meter: &Meter,
+    plan: Plan,
+) -> Result<(UploadToken, Sealed), Failure> {
+    let Plan {
+        journal,
+        seed,
+        mut earlier,
+    } = plan;
+    let url = match &earlier {
+        Some(earlier) => earlier.url.clone(),
+        None => shared.wire().upload_address(sealer.size()).await?,
+    };
+    if let (Some(journal), Some(seed)) = (&journal, seed) {
+        let (journal, url) = (Arc::clone(journal), url.clone());
+        blocking(move || journal.begin(&seed, &url))
+            .await?
+            .map_err(|error| Error::io("the journal cannot be written", error))?;
+    }
+    let known_token = earlier.as_mut().and_then(|earlier| earlier.token.take());
+    let mut flight = Flight {
+        shared,
+        url: &url,
+        meter,
+        part_len: FIRST_PART,
+        unanswered: BTreeSet::new(),
+    };
+    let mut posts = FuturesUnordered::new();
+    let mut making: Option<Making> = None;
+    let mut idle = Some(sealer);
+    let mut ready: Option<Part> = None;
+    let mut last: Option<Part> = None;
+    let token = loop {
+        if let Some(part) = ready.take_if(|part| flight.may_send(posts.len(), part)) {
+            flight.unanswered.insert(part.offset);
+            if idle.as_ref().is_some_and(Sealer::is_ended) {
+                last = Some(part.clone());
+            }
+            posts.push(flight.post(part));
+        }
+        // Work ahead: one part is made while the others are on their way.
+        if making.is_none() && ready.is_none() {
+            match idle.take_if(|sealer| !sealer.is_ended()) {
+                Some(sealer) => {
+                    let part = earlier.as_ref().and_then(|earlier| earlier.part(&sealer));
+                    let len = part.unwrap_or(flight.part_len);
+                    let journal = journal.clone().filter(|_| part.is_none());
+                    making = Some(make(sealer, len, shared.buffers().clone(), journal).boxed());
+                }
+                None if posts.is_empty() => break None,
+                None => {}
+            }
+        }
+        tokio::select! {
+            made = async { making.as_mut()?.await.into() }, if making.is_some() => {
+                making = None;
+                if let Some(made) = made {
+                    let (sealer, part) = made?;
+                    let there = match &earlier {
+                        Some(earlier) => known_token.is_some() || earlier.has(&part)?,
+                        None => false,
+                    };
+                    if there {
+                        meter.part();
+                        meter.add(u64::try_from(part.body.len()).unwrap_or(u64::MAX));
+                        last = sealer.is_ended().then_some(part);
+                    } else {
+                        ready = Some(part);
+                    }
+                    idle = Some(sealer);
+                }
+            }
+            Some(answer) = posts.next(), if !posts.is_empty() => {
+                let answer: Answer = answer?;
+                flight.answered(&answer);
+                if let Some(journal) = &journal {
+                    journal.answered(answer.offset);
+                }
+                if let PartReply::Complete(token) = answer.reply {
+                    break Some(token);
+                }
+            }
+        }
+    };
+    drop(posts);
+    let all_made = making.is_none() && ready.is_none();
+    let sealer = match idle {
+        Some(sealer) if all_made && sealer.is_ended() => sealer,
+        // UL-2: a host that is content before it has everything is not to be trusted.
+        _ => return Err(too_early()),
+    };
+    let token = match (token.or(known_token), last) {
+        (Some(token), _) => token,
+        (None, Some(part)) => flight.ask_again(part).await?,
+        (None, None) => return Err(no_token()),
+    };
+    if let Some(journal) = &journal {
+        journal.complete(&token);
+    }
+    // UL-5: once the token is there, parts without an answer have arrived too.
+    for _ in &flight.unanswered {
+        meter.part();
+    }
+    meter.complete(sealer.size());
+    Ok((token, sealer.finish()?))
+}
+
+/// Makes the next part; and writes down which one it is before it can be sent.
+async fn make(
+    sealer: Sealer,
+    len: u64,
+    buffers: Buffers,
+    journal: Option<Arc<UploadJournal>>,
+) -> Result<(Sealer, Part)> {
+    let (sealer, part) = sealer.next(len, buffers).await?;
+    if let Some(journal) = journal {
+        let (offset, macs) = (part.offset, part.macs.clone());
+        blocking(move || journal.sealed(offset, &macs))
+            .await?
+            .map_err(|error| Error::io("the journal cannot be written", error))?;
+    }
+    Ok((sealer, part))
+}
+
+impl Resumed {
+    fn sealed_at(&self, offset: u64) -> Option<&[ChunkMac]> {
+        let at = self
+            .parts
+            .binary_search_by_key(&offset, |(start, _)| *start)
+            .ok()?;
+        self.parts.get(at).map(|(_, macs)| macs.as_slice())
+    }
+
+    /// How long the next part was, if there was one.
+    fn part(&self, sealer: &Sealer) -> Option<u64> {
+        let macs = self.sealed_at(sealer.offset())?;
+        let after = chunk_at(sealer.offset())
+            .index
+            .checked_add(u64::try_from(macs.len()).ok()?)?;
+        let end = chunk_offset(after)?.min(sealer.size());
+        end.checked_sub(sealer.offset())
+    }
+
+    /// Whether the storage host has this part already.
+    ///
+    /// # Errors
+    ///
+    /// If it is not the one that was made of the same key before: then the upload starts over with another
+    /// key (UL-4).
+    fn has(&self, part: &Part) -> Result<bool, Failure> {
+        match self.sealed_at(part.offset) {
+            None => Ok(false),
+            Some(macs) if macs == part.macs => Ok(self.answered.contains(&part.offset)),
+            Some(_) => {
+                let text = "the content is not the one that was sent in part earlier";
+                let error = Error::new(ErrorKind::SourceChanged, text);
+                Err(Failure::new(Remedy::StartOver, error))
+            }
+        }
+    }
+}
+
+type Making = Pin<Box<dyn Future<Output = Result<(Sealer, Part)>> + Send>>;
+
+/// A part that was answered.
+struct Answer {
+    offset: u64,
+    took: Duration,
+    reply: PartReply,
+}
+
+/// What the parts of one attempt have in common.
+struct Flight<'a> {
+    shared: &'a Shared,
+    url: &'a UploadUrl,
+    meter: &'a Meter,
+    part_len: u64,
+    /// Where the parts start that have no answer yet.
+    unanswered: BTreeSet<u64>,
+}
+
+impl<'a> Flight<'a> {
+    /// Storage hosts refuse parts too far ahead of the earliest one missing (api-and-transfers 6.2).
+    fn may_send(&self, in_flight: usize, part: &Part) -> bool {
+        let earliest = self.unanswered.first().copied().unwrap_or(part.offset);
+        // As many as are allowed at this moment.
+        in_flight < self.shared.limits().connections()
+            && part.end().saturating_sub(earliest) <= LARGEST_GAP
+    }
+
+    /// Sends one part until it has an answer; always the same bytes (UL-4).
+    fn post(&self, part: Part) -> impl Future<Output = Result<Answer, Failure>> + Send + use<'a> {
+        let (shared, url, meter) = (self.shared, self.url, self.meter);
+        async move {
+            let mut retry = Retry::new(shared.limits());
+            loop {
+                let start = Instant::now();
+                let failure = match post_once(shared, url, &part, meter).await {
+                    Ok(reply) => {
+                        meter.part();
+                        let took = start.elapsed();
+                        return Ok(Answer {
+                            offset: part.offset,
+                            took,
+                            reply,
+                        });
+                    }
+                    Err(failure) => failure,
+                };
+                match failure.remedy {
+                    Remedy::Again => retry.pause(failure).await?,
+                    _ => return Err(failure),
+                };
+            }
+        }
+    }
+
+    fn answered(&mut self, answer: &Answer) {
+        self.unanswered.remove(&answer.offset);
+        // Larger requests as long as they are quick; each connection still has several to come.
+        let most = u64::try_from(self.shared.limits().buffers() / 8).unwrap_or(LARGEST_PART);
+        if answer.took < QUICK {
+            self.part_len = self.part_len.saturating_mul(2).min(most.min(LARGEST_PART));
+        } else if answer.took > SLOW {
+            self.part_len = (self.part_len / 2).max(SMALLEST_PART);
+        }
+        self.part_len = self.part_len.max(SMALLEST_PART);
+    }
+
+    /// All parts are answered and none brought the token: its reply was lost, so the last part is
+    /// sent once more (api-and-transfers 6.6).
+    async fn ask_again(&self, part: Part) -> Result<UploadToken, Failure> {
+        match self.post(part).await?.reply {
+            PartReply::Complete(token) => Ok(token),
+            PartReply::Received => Err(no_token()),
+        }
+    }
+}
+
+/// Sends one part once. Its bytes count as they leave, and not at all if it fails.
+async fn post_once(
+    shared: &Shared,
+    url: &UploadUrl,
+    part: &Part,
+    meter: &Meter,
+) -> Result<PartReply, Failure> {
+    let len = u64::try_from(part.body.len()).unwrap_or(u64::MAX);
+    shared.pace_up(part.body.len()).await;
+    let leaving = UploadProgress::default();
+    let mut counted = Counted { meter, bytes: 0 };
+    let sent = shared.wire().post(url, part, leaving.clone());
+    tokio::pin!(sent);
+    let reply = loop {
+        tokio::select! {
+            biased;
+            reply = &mut sent => break reply?,
+            () = tokio::time::sleep(LOOK) => counted.reach(leaving.bytes().min(len)),
+        }
+    };
+    counted.reach(len);
+    counted.bytes = 0;
+    Ok(reply)
+}
+
+/// Bytes of a part that were counted; taken back if the part comes to nothing.
+struct Counted<'a> {
+    meter: &'a Meter,
+    bytes: u64,
+}
+
+impl Counted<'_> {
+    fn reach(&mut self, bytes: u64) {
+        self.meter.add(bytes.saturating_sub(self.bytes));
+        self.bytes = self.bytes.max(bytes);
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            self.meter.take_back(self.bytes);
+        }
+    }
+}
+
+fn no_token() -> Failure {
+    let text = "the storage host has every part but gives no completion token";
+    Failure::new(Remedy::StartOver, Error::new(ErrorKind::Protocol, text))
+}
+
+fn too_early() -> Failure {
+    let text = "the storage host calls the upload complete before it has every part";
+    Failure::new(Remedy::StartOver, Error::new(ErrorKind::Protocol, text))
+}
+
+/// How often the bytes of a part on its way are looked at.
+const LOOK: Duration = Duration::from_millis(250);
+const FIRST_PART: u64 = 2 << 20;
+const SMALLEST_PART: u64 = 1 << 20;
+const LARGEST_PART: u64 = 8 << 20;
+const QUICK: Duration = Duration::from_millis(500);
+const SLOW: Duration = Duration::from_secs(4);
+/// Hosts answer -4 above 256 MiB.
+const LARGEST_GAP: u64 = 192 << 20;

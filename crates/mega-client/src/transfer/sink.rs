@@ -1,0 +1,142 @@
+//! Where downloaded plaintext goes before it is verified: a file without its name yet, or memory.
+
+use std::fs::File;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use mega_crypto::content::ChunkMacs;
+use mega_crypto::fingerprint::Crc;
+
+use super::buffers::Buffer;
+use super::fetch::Sink;
+use super::journal::DownloadJournal;
+use super::local::{read_exact_at, write_all_at};
+use super::remote::sample_crc;
+use crate::error::{Error, ErrorKind, Result};
+
+/// An open file, written at its offsets; with a journal if a later run is to go on.
+pub(crate) struct FileSink {
+    file: Arc<File>,
+    journal: Option<Arc<DownloadJournal>>,
+}
+
+impl FileSink {
+    pub(crate) fn new(file: Arc<File>, journal: Option<Arc<DownloadJournal>>) -> Self {
+        Self { file, journal }
+    }
+}
+
+impl Sink for FileSink {
+    const QUICK: bool = false;
+
+    fn store(&self, offset: u64, piece: Buffer) -> io::Result<()> {
+        write_all_at(&self.file, &piece, offset)
+    }
+
+    fn note(&self, macs: &ChunkMacs) {
+        if let Some(journal) = &self.journal {
+            journal.note(macs);
+        }
+    }
+
+    fn crc(&self, size: u64, legacy: bool) -> io::Result<Option<Crc>> {
+        sample_crc(size, legacy, |at, sample| {
+            read_exact_at(&self.file, sample, at)
+        })
+    }
+}
+
+/// Memory for the whole content.
+pub(crate) struct MemorySink {
+    content: Mutex<Content>,
+}
+
+enum Content {
+    /// Nothing yet; this many bytes are wanted.
+    Empty(usize),
+    /// All of it came in one piece.
+    Whole(Vec<u8>),
+    /// All of it, filled piece by piece.
+    Pieces(Vec<u8>),
+}
+
+impl MemorySink {
+    /// For a content of `size` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Misuse`] if that is more than `limit`.
+    pub(crate) fn new(size: u64, limit: u64) -> Result<Self> {
+        let too_large = || {
+            Error::new(
+                ErrorKind::Misuse,
+                format!("a file of {size} bytes is not read into memory; download or open it"),
+            )
+        };
+        if size > limit {
+            return Err(too_large());
+        }
+        let size = usize::try_from(size).map_err(|_| too_large())?;
+        Ok(Self {
+            content: Mutex::new(Content::Empty(size)),
+        })
+    }
+
+    /// The content, once it is complete.
+    pub(crate) fn take(&self) -> Bytes {
+        let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *content, Content::Empty(0)) {
+            Content::Empty(_) => Bytes::new(),
+            Content::Whole(bytes) | Content::Pieces(bytes) => bytes.into(),
+        }
+    }
+}
+
+impl Sink for MemorySink {
+    const QUICK: bool = true;
+
+    fn store(&self, offset: u64, piece: Buffer) -> io::Result<()> {
+        let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = match &*content {
+            Content::Empty(wanted) => *wanted,
+            Content::Whole(bytes) | Content::Pieces(bytes) => bytes.len(),
+        };
+        if offset == 0 && piece.len() == wanted {
+            *content = Content::Whole(piece.into_vec());
+            return Ok(());
+        }
+        if let Content::Empty(_) = *content {
+            let mut bytes = Vec::new();
+            bytes
+                .try_reserve_exact(wanted)
+                .map_err(|_| io::ErrorKind::OutOfMemory)?;
+            bytes.resize(wanted, 0);
+            *content = Content::Pieces(bytes);
+        }
+        let (Content::Whole(bytes) | Content::Pieces(bytes)) = &mut *content else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let start = usize::try_from(offset).map_err(io::Error::other)?;
+        let end = start.saturating_add(piece.len());
+        let place = bytes
+            .get_mut(start..end)
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        place.copy_from_slice(&piece);
+        Ok(())
+    }
+
+    fn crc(&self, size: u64, legacy: bool) -> io::Result<Option<Crc>> {
+        let content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        let (Content::Whole(bytes) | Content::Pieces(bytes)) = &*content else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        sample_crc(size, legacy, |at, sample| {
+            let start = usize::try_from(at).map_err(io::Error::other)?;
+            let end = start.saturating_add(sample.len());
+            let bytes = bytes.get(start..end).ok_or(io::ErrorKind::UnexpectedEof)?;
+            sample.copy_from_slice(bytes);
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,194 @@
+//! Where the content of an upload comes from.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::local::{Kind, Stamp, blocking, local_error};
+use super::spool::Spool;
+use crate::error::{Error, ErrorKind, Result};
+
+/// A reader that somebody handed over.
+pub(crate) type BoxedReader = Pin<Box<dyn AsyncRead + Send>>;
+
+/// The content of an upload, of known size.
+pub(crate) enum Source {
+    /// A local file, open, as it was when it was opened.
+    File(LocalFile),
+    /// Memory.
+    Memory(Bytes),
+    /// A content that came without a size, encrypted on disk already.
+    Spool(Spool),
+    /// A reader that has to give exactly so many bytes, and can give them only once.
+    Stream(Option<BoxedReader>, u64),
+}
+
+/// An open local file and what it looked like then.
+#[derive(Debug)]
+pub(crate) struct LocalFile {
+    pub(crate) path: PathBuf,
+    pub(crate) file: Arc<File>,
+    pub(crate) stamp: Stamp,
+}
+
+impl LocalFile {
+    /// Opens a file. Links on the way are the caller's own and are followed; what is no ordinary file
+    /// is refused, without waiting for the other end of a pipe.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let failed = |error| local_error("the local file cannot be read", path, error);
+        let meta = std::fs::metadata(path).map_err(failed)?;
+        match Stamp::of(&meta).kind {
+            Kind::File => {}
+            Kind::Folder => {
+                return Err(Error::new(
+                    ErrorKind::IsADirectory,
+                    "it is a folder; use `upload_folder`",
+                )
+                .about(path.display().to_string()));
+            }
+            Kind::Link | Kind::Other => {
+                return Err(
+                    Error::new(ErrorKind::Unsupported, "it is not an ordinary file")
+                        .about(path.display().to_string()),
+                );
+            }
+        }
+        let file = File::open(path).map_err(failed)?;
+        let stamp = Stamp::of(&file.metadata().map_err(failed)?);
+        Ok(Self {
+            path: path.to_path_buf(),
+            file: Arc::new(file),
+            stamp,
+        })
+    }
+
+    /// The same open file, for another thread.
+    pub(crate) fn same(&self) -> Self {
+        Self {
+            path: self.path.clone(),
+            file: Arc::clone(&self.file),
+            stamp: self.stamp,
+        }
+    }
+
+    /// Whether the file is still what it was (UL-1).
+    pub(crate) fn check(&self) -> Result<()> {
+        let failed = |error| local_error("the local file cannot be read", &self.path, error);
+        let now = Stamp::of(&self.file.metadata().map_err(failed)?);
+        if now == self.stamp {
+            Ok(())
+        } else {
+            Err(source_changed(self.stamp.size, now.size).about(self.path.display().to_string()))
+        }
+    }
+}
+
+impl Source {
+    /// A local file.
+    pub(crate) async fn open(path: PathBuf) -> Result<Self> {
+        Ok(Self::File(blocking(move || LocalFile::open(&path)).await??))
+    }
+
+    /// A reader that gives `size` bytes, or an unknown number of them.
+    ///
+    /// Short contents are read into memory, and those of unknown size beyond that onto the disk,
+    /// encrypted. Anything that fits is read here; so a failing reader fails here.
+    pub(crate) async fn read(mut reader: BoxedReader, size: Option<u64>) -> Result<Self> {
+        if let Some(size) = size
+            && size > IN_MEMORY
+        {
+            return Ok(Self::Stream(Some(reader), size));
+        }
+        let mut start = Vec::new();
+        let mut limited = (&mut reader).take(IN_MEMORY.saturating_add(1));
+        limited
+            .read_to_end(&mut start)
+            .await
+            .map_err(source_failed)?;
+        let len = u64::try_from(start.len()).unwrap_or(u64::MAX);
+        match size {
+            Some(size) if size != len => Err(source_changed(size, len)),
+            None if len > IN_MEMORY => Ok(Self::Spool(Spool::fill(start, reader).await?)),
+            _ => Ok(Self::Memory(start.into())),
+        }
+    }
+
+    /// How many bytes there are.
+    pub(crate) fn size(&self) -> u64 {
+        match self {
+            Self::File(local) => local.stamp.size,
+            Self::Memory(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            Self::Spool(spool) => spool.size(),
+            Self::Stream(_, size) => *size,
+        }
+    }
+
+    /// When the content was last changed, if its source knows.
+    pub(crate) fn modified(&self) -> Option<SystemTime> {
+        match self {
+            Self::File(local) => local.stamp.modified,
+            _ => None,
+        }
+    }
+
+    /// Whether the content can be read once more.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        !matches!(self, Self::Stream(None, _))
+    }
+
+    /// Whether the source is still what it was at the start (UL-1).
+    pub(crate) fn check(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+        // Not held while waiting: a reader can be handed to another thread, but not shared.
+        let file = match self {
+            Self::File(local) => Some(local.same()),
+            _ => None,
+        };
+        async move {
+            match file {
+                Some(file) => blocking(move || file.check()).await?,
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match self {
+            Self::File(local) => return local.fmt(f),
+            Self::Memory(_) => "Memory",
+            Self::Spool(_) => "Spool",
+            Self::Stream(..) => "Stream",
+        };
+        f.debug_struct(kind)
+            .field("size", &self.size())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The error for a source that has not the bytes it should have (UL-1, UL-2).
+pub(crate) fn source_changed(expected: u64, actual: u64) -> Error {
+    let how = match actual.cmp(&expected) {
+        std::cmp::Ordering::Less => format!("it has {actual} bytes instead of {expected}"),
+        std::cmp::Ordering::Greater => format!("it has more than its {expected} bytes"),
+        std::cmp::Ordering::Equal => "its modification time is another one".to_owned(),
+    };
+    Error::new(
+        ErrorKind::SourceChanged,
+        format!("the content changed while it was read: {how}"),
+    )
+}
+
+/// The error for a source that fails.
+pub(crate) fn source_failed(error: io::Error) -> Error {
+    Error::io("the content to upload cannot be read", error).with_kind(ErrorKind::Io)
+}
+
+/// Up to this many bytes a reader's content is kept in memory.
+pub(crate) const IN_MEMORY: u64 = 4 << 20;

@@ -1,0 +1,251 @@
+//! Many records in, indices once at the end: how a tree is filled from a reply, or from whatever else holds its records.
+//!
+//! ```text
+//! let mut tree = Tree::new(mask);     // open for loading
+//! tree.insert(&new);                  // as often as there are nodes, in any order
+//! tree.finish_load();                 // indices, places, cycles
+//! ```
+//!
+//! Until [`Tree::finish_load`] a record only waits with the handle of its parent: nothing can be found, no table grows, and no
+//! record is looked at again. Then each index is made in one go, with its size known. The result is that of inserting one
+//! node after the other; when a handle came twice, that is what is done.
+
+use hashbrown::hash_table::Entry;
+use zeroize::Zeroize;
+
+use super::Tree;
+use super::arena::{Flags, Index};
+use super::edit::{Inserted, NewNode};
+use crate::node::Trouble;
+
+impl Tree {
+    /// Stores a node of a load. The index is good for [`Tree::set_share`] and [`Tree::set_cloud_root`]; a node that came before
+    /// gets what belongs to it at the end.
+    pub(super) fn put_aside(&mut self, new: &NewNode<'_>) -> Inserted {
+        let Some(index) = self.store(new) else {
+            return Inserted::Full;
+        };
+        if let Some(parent) = new.parent
+            && let Some(record) = self.records.get_mut(index)
+        {
+            record.keep_parent(parent);
+        }
+        Inserted::New(index)
+    }
+
+    /// Ends a load: finds out who lies where, breaks cycles, so that every walk is finite (TRE-1), names the orphans (TRE-4), and
+    /// makes the indices.
+    pub(crate) fn finish_load(&mut self) {
+        if !self.loading {
+            return;
+        }
+        if self.index_handles() {
+            for index in self.records.indices() {
+                self.place_waiting(index);
+            }
+        } else {
+            self.place_one_by_one();
+        }
+        self.loading = false;
+        if self.has_cycle() {
+            self.break_cycles();
+        }
+        self.index_names();
+    }
+
+    /// Makes the index of handles. Returns whether each came once only.
+    pub(super) fn index_handles(&mut self) -> bool {
+        let (records, hashes) = (&self.records, &self.hashes);
+        let of = |index: &Index| {
+            records
+                .get(*index)
+                .map_or(0, |record| hashes.handle(record.handle))
+        };
+        self.by_handle.reserve(records.len(), of);
+        for index in records.indices() {
+            let Some(handle) = records.get(index).map(|record| record.handle) else {
+                continue;
+            };
+            let hash = hashes.handle(handle);
+            let same = |other: &Index| {
+                records
+                    .get(*other)
+                    .is_some_and(|record| record.handle == handle)
+            };
+            match self.by_handle.entry(hash, same, of) {
+                Entry::Occupied(_) => return false,
+                Entry::Vacant(place) => place.insert(index),
+            };
+        }
+        true
+    }
+
+    fn place_waiting(&mut self, index: Index) {
+        if let Some(record) = self.records.get_mut(index) {
+            let parent = record.take_parent();
+            let (kind, share_root) = (record.kind, record.flags.has(Flags::SHARE_ROOT));
+            self.place(index, kind, parent, share_root);
+        }
+    }
+
+    /// The same in the order of arrival, for lists in which a handle comes twice (TRE-2, TRE-3).
+    fn place_one_by_one(&mut self) {
+        self.by_handle.clear();
+        for index in self.records.indices() {
+            let Some(handle) = self.records.get(index).map(|record| record.handle) else {
+                continue;
+            };
+            if let Some(known) = self.find(handle) {
+                self.merge(known, index);
+                continue;
+            }
+            let hash = self.hashes.handle(handle);
+            let (records, hashes) = (&self.records, &self.hashes);
+            self.by_handle.insert_unique(hash, index, |&other| {
+                records
+                    .get(other)
+                    .map_or(0, |record| hashes.handle(record.handle))
+            });
+            self.place_waiting(index);
+            self.adopt(index, handle);
+        }
+    }
+
+    /// A node has come again: the one that is known takes over what it lacks, and the other one goes.
+    fn merge(&mut self, known: Index, again: Index) {
+        let text = self.text_of(again).to_vec();
+        let Some(record) = self.records.get_mut(again) else {
+            return;
+        };
+        let new = NewNode {
+            key: record.key,
+            text: &text,
+            trouble: record.trouble,
+            foreign: record.flags.has(Flags::FOREIGN),
+            share_root: record.flags.has(Flags::SHARE_ROOT),
+            ..NewNode::bare(record.handle, record.take_parent(), record.kind)
+        };
+        let span = record.text;
+        self.refresh(known, &new);
+        self.raw.remove(&again);
+        if let Some(share) = self.shares.remove(&again) {
+            self.shares.insert(known, share);
+        }
+        self.text.release(span);
+        self.records.remove(again);
+    }
+
+    /// Whether the way up from any node never ends.
+    fn has_cycle(&self) -> bool {
+        let mut ends = Marks::new(self.records.given_out());
+        let mut way = Vec::new();
+        for index in self.records.indices() {
+            let mut at = index;
+            while !ends.has(at)
+                && let Some(record) = self.records.get(at)
+            {
+                way.push(at);
+                if way.len() > self.records.len() {
+                    return true;
+                }
+                at = record.parent;
+            }
+            way.drain(..).for_each(|at| ends.set(at));
+        }
+        false
+    }
+
+    fn break_cycles(&mut self) {
+        let mut reached = Marks::new(self.records.given_out());
+        for index in self.records.indices() {
+            let record = self.records.get(index);
+            if record.is_some_and(|record| record.parent == Index::NONE) {
+                self.mark_below(index, &mut reached);
+            }
+        }
+        for index in self.records.indices() {
+            if self.records.get(index).is_some() && !reached.has(index) {
+                self.detach(index);
+                self.quarantine(index);
+                self.mark_below(index, &mut reached);
+            }
+        }
+    }
+
+    fn mark_below(&self, top: Index, reached: &mut Marks) {
+        for step in self.walk(top) {
+            reached.set(step.index);
+        }
+    }
+
+    /// NOD-3: a share key opens nodes of its share only. A node that was opened by one and lies in no share is closed again.
+    pub(crate) fn check_foreign_keys(&mut self) {
+        let given_out = self.records.given_out();
+        let (mut known, mut inside) = (Marks::new(given_out), Marks::new(given_out));
+        let (mut strays, mut way) = (Vec::new(), Vec::new());
+        for index in self.records.indices() {
+            let record = self.records.get(index);
+            if !record.is_some_and(|record| record.flags.has(Flags::FOREIGN)) {
+                continue;
+            }
+            let mut at = index;
+            let within = loop {
+                if known.has(at) {
+                    break inside.has(at);
+                }
+                let Some(record) = self.records.get(at) else {
+                    break false;
+                };
+                way.push(at);
+                if record.flags.has(Flags::SHARE_ROOT) || self.is_shared_out(record.handle) {
+                    break true;
+                }
+                at = record.parent;
+            };
+            for at in way.drain(..) {
+                known.set(at);
+                if within {
+                    inside.set(at);
+                }
+            }
+            if !within {
+                strays.push(index);
+            }
+        }
+        for index in strays {
+            self.set_text(index, &[]);
+            if let Some(record) = self.records.get_mut(index) {
+                record.key.zeroize();
+                record.trouble = Some(Trouble::NoKey);
+            }
+        }
+    }
+}
+
+/// One bit for each record.
+struct Marks(Vec<u64>);
+
+impl Marks {
+    fn new(records: usize) -> Self {
+        Self(vec![0; records.div_ceil(64)])
+    }
+
+    fn place(index: Index) -> (usize, u64) {
+        let number = index.number();
+        let word = usize::try_from(number / 64).unwrap_or(usize::MAX);
+        (word, 1 << (number % 64))
+    }
+
+    /// `false` also for [`Index::NONE`].
+    fn has(&self, index: Index) -> bool {
+        let (word, bit) = Self::place(index);
+        self.0.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    fn set(&mut self, index: Index) {
+        let (word, bit) = Self::place(index);
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= bit;
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Hashing for the two indices: quick, and no use to a server that chooses the keys.
+//!
+//! Both hashes are universal families, drawn anew for each tree: whoever chooses handles and names without knowing the draw
+//! makes two of them meet no more often than chance does (TRE-7). The draw never leaves the tree, and nothing is ever
+//! listed in the order of an index.
+//!
+//! - Handles, and pairs of a folder and a name: multiply-shift, `(a * key + b mod 2^128) / 2^64`, which is pairwise
+//!   independent (Dietzfelbinger, "Universal hashing and k-wise independent random variables via integer arithmetic", 1996).
+//! - Names: their seven-byte words as the coefficients of a polynomial over the integers modulo 2^61 - 1, at a random point.
+//!   Two names of `n` words meet at no more than `n` of all points.
+
+use std::hash::{BuildHasher, RandomState};
+
+use mega_protocol::NodeHandle;
+
+use super::arena::Index;
+
+/// The draw of one tree.
+pub(super) struct Hashes {
+    handles: MultiplyShift,
+    places: MultiplyShift,
+    fold: MultiplyShift,
+    /// Where the polynomials of names are evaluated.
+    point: u64,
+}
+
+struct MultiplyShift {
+    a: u128,
+    b: u128,
+}
+
+/// The hash of a decoded name, without the folder it lies in.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct NameHash(u32);
+
+impl Hashes {
+    /// Draws from the randomness that the process has for its hash tables.
+    pub(super) fn new() -> Self {
+        let source = RandomState::new();
+        let mut drawn = 0_u64;
+        let mut draw = || {
+            drawn = drawn.wrapping_add(1);
+            source.hash_one(drawn)
+        };
+        let mut family = || {
+            let [a, b, c, d] = std::array::from_fn(|_| u128::from(draw()));
+            MultiplyShift {
+                a: a << 64 | b,
+                b: c << 64 | d,
+            }
+        };
+        let (handles, places, fold) = (family(), family(), family());
+        Self {
+            handles,
+            places,
+            fold,
+            point: draw() % PRIME,
+        }
+    }
+
+    /// For the index by handle.
+    pub(super) fn handle(&self, handle: NodeHandle) -> u64 {
+        let [a, b, c, d, e, f] = handle.to_bytes();
+        self.handles
+            .of(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    }
+
+    /// For the index by folder and name.
+    pub(super) fn place(&self, parent: Index, name: NameHash) -> u64 {
+        self.places
+            .of(u64::from(parent.number()) << 32 | u64::from(name.0))
+    }
+
+    /// Of a decoded name.
+    pub(super) fn name(&self, decoded: &[u8]) -> NameHash {
+        let (words, rest) = decoded.as_chunks::<7>();
+        // The length tells names apart that differ in zeros at the end.
+        let mut sum = decoded.len() as u64 % PRIME;
+        for &[a, b, c, d, e, f, g] in words {
+            sum = self.step(sum, u64::from_le_bytes([a, b, c, d, e, f, g, 0]));
+        }
+        let last = rest
+            .iter()
+            .rev()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte));
+        sum = self.step(sum, last);
+        // The top half: which 32 bits of a multiply-shift are taken does not matter.
+        NameHash((self.fold.of(sum) >> 32) as u32)
+    }
+
+    /// `(sum + word) * point`, modulo 2^61 - 1.
+    fn step(&self, sum: u64, word: u64) -> u64 {
+        // Below 2^62 times below 2^61.
+        let product = u128::from(sum.wrapping_add(word)) * u128::from(self.point);
+        let folded = (product as u64 & PRIME).wrapping_add((product >> 61) as u64);
+        let folded = (folded & PRIME).wrapping_add(folded >> 61);
+        if folded >= PRIME {
+            folded - PRIME
+        } else {
+            folded
+        }
+    }
+}
+
+impl MultiplyShift {
+    fn of(&self, key: u64) -> u64 {
+        (self.a.wrapping_mul(u128::from(key)).wrapping_add(self.b) >> 64) as u64
+    }
+}
+
+/// 2^61 - 1.
+const PRIME: u64 = (1 << 61) - 1;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn tre_7_names_and_handles_that_differ_little_do_not_meet() {
+        let hashes = Hashes::new();
+        let names: HashSet<u32> = (0..20_000)
+            .map(|number| hashes.name(format!("IMG_{number:05}.jpg").as_bytes()).0)
+            .collect();
+        // By chance a twentieth of one pair.
+        assert!(names.len() >= 19_990, "{}", names.len());
+        let handles: HashSet<u64> = (0..20_000_u32)
+            .map(|number| {
+                let [a, b, c, d] = number.to_be_bytes();
+                hashes.handle(NodeHandle::from_bytes([0, 0, a, b, c, d])) >> 16
+            })
+            .collect();
+        assert_eq!(handles.len(), 20_000);
+        for zeros in 0..20_usize {
+            let other = hashes.name(&vec![0; zeros + 1]);
+            assert_ne!(hashes.name(&vec![0; zeros]), other, "{zeros} zeros");
+        }
+        assert_ne!(
+            hashes.name(b"a"),
+            Hashes::new().name(b"a"),
+            "each tree draws its own"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn the_reduction_is_that_of_big_numbers(sum in 0..PRIME, word in 0_u64..1 << 56) {
+            let hashes = Hashes::new();
+            let wanted = (u128::from(sum) + u128::from(word)) * u128::from(hashes.point) % u128::from(PRIME);
+            prop_assert_eq!(u128::from(hashes.step(sum, word)), wanted);
+        }
+    }
+}

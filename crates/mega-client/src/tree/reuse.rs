@@ -1,0 +1,283 @@
+//! Node keys that were put together from pieces of others (threat model, NOD-4, ATT-4).
+//!
+//! Keys are wrapped block by block under the master key, so a service that knows the key of one file can make a node from its pieces which looks
+//! like the user's own. Equal blocks are equal pieces of keys, whichever side of the cipher one looks at; so what is compared here is the decrypted
+//! keys, which the tree holds anyway. Equal *whole* keys are nothing unusual: copies have them.
+//!
+//! What the tree keeps for this is a filter of two bytes for each piece. A hit in it is proven by looking at all keys; a miss, the rule, costs nothing.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+
+use mega_protocol::NodeHandle;
+use zeroize::Zeroize;
+
+use super::Tree;
+use super::arena::{Flags, Index, Record};
+use crate::node::{NodeKind, Trouble};
+
+/// A node with a key made from pieces of others, and one of these.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Spliced {
+    pub(crate) node: NodeHandle,
+    pub(crate) donor: NodeHandle,
+}
+
+/// Which pieces there are, with a few false hits. The hash is keyed, so nobody can choose keys that collide.
+#[derive(Default)]
+pub(crate) struct Pieces {
+    hasher: RandomState,
+    bits: Vec<u64>,
+    held: usize,
+}
+
+/// Bits for each piece.
+const WIDTH: usize = 16;
+
+type Piece = [u8; 16];
+
+impl Pieces {
+    /// An empty filter with room for so many pieces.
+    fn with_room(&self, pieces: usize) -> Self {
+        let bits = pieces.max(1024).saturating_mul(WIDTH).next_power_of_two();
+        Self {
+            hasher: self.hasher.clone(),
+            bits: vec![0; bits / 64],
+            held: 0,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.held.saturating_mul(WIDTH) >= self.bits.len().saturating_mul(64)
+    }
+
+    /// Notes a piece; whether it may have been there.
+    fn note(&mut self, piece: &Piece) -> bool {
+        let hash = self.hasher.hash_one(piece);
+        let len = u64::try_from(self.bits.len()).unwrap_or(u64::MAX).max(1);
+        let mut there = true;
+        for part in [hash, hash.rotate_left(32)] {
+            let word = usize::try_from((part >> 6) % len).unwrap_or(0);
+            let bit = 1_u64 << (part & 63);
+            if let Some(word) = self.bits.get_mut(word) {
+                there &= *word & bit != 0;
+                *word |= bit;
+            }
+        }
+        if !there {
+            self.held = self.held.saturating_add(1);
+        }
+        there
+    }
+}
+
+/// The pieces of a key that is ours and was read.
+fn pieces(record: &Record) -> impl Iterator<Item = Piece> + use<> {
+    let own = matches!(
+        record.trouble,
+        None | Some(Trouble::NoName | Trouble::Invalid)
+    ) && !record.flags.has(Flags::FOREIGN);
+    let count = match record.kind {
+        NodeKind::File if own => 2,
+        NodeKind::Folder if own => 1,
+        _ => 0,
+    };
+    let (chunks, _) = record.key.as_chunks::<16>();
+    let chunks: [Piece; 2] = match chunks {
+        [first, second] => [*first, *second],
+        _ => [[0; 16]; 2],
+    };
+    chunks.into_iter().take(count)
+}
+
+impl Tree {
+    /// After a load: finds and closes all nodes whose keys are made from pieces of others that came before them.
+    pub(crate) fn check_all_keys(&mut self) -> Vec<Spliced> {
+        self.empty_filter();
+        let mut suspects = Vec::new();
+        for index in self.records.indices() {
+            let Some(record) = self.records.get(index) else {
+                continue;
+            };
+            // Not `any`: every piece is to be noted.
+            let hits = pieces(record)
+                .filter(|piece| self.pieces.note(piece))
+                .count();
+            if hits > 0 {
+                suspects.push(index);
+            }
+        }
+        self.close_spliced(&suspects)
+    }
+
+    /// A filter with room for the pieces there are and half as many again: a tree grows.
+    fn empty_filter(&mut self) {
+        let mut held = 0_usize;
+        for index in self.records.indices() {
+            if let Some(record) = self.records.get(index) {
+                held = held.saturating_add(pieces(record).count());
+            }
+        }
+        self.pieces = self.pieces.with_room(held.saturating_add(held / 2));
+    }
+
+    /// The same for nodes that came just now.
+    pub(crate) fn check_new_keys(&mut self, new: &[Index]) -> Vec<Spliced> {
+        if self.pieces.is_full() {
+            // Grown out of its filter. The others have been looked at when they came, and are not judged again: their places say no more who was first.
+            let new: HashSet<Index> = new.iter().copied().collect();
+            self.empty_filter();
+            for index in self.records.indices().filter(|index| !new.contains(index)) {
+                for piece in self.records.get(index).into_iter().flat_map(pieces) {
+                    self.pieces.note(&piece);
+                }
+            }
+        }
+        let mut suspects = Vec::new();
+        for index in new {
+            let Some(record) = self.records.get(*index) else {
+                continue;
+            };
+            let hits = pieces(record)
+                .filter(|piece| self.pieces.note(piece))
+                .count();
+            if hits > 0 {
+                suspects.push(*index);
+            }
+        }
+        self.close_spliced(&suspects)
+    }
+
+    /// Closes the suspects that share a piece with a node that was there before, and not the whole key. A copy of the first holder of a piece is
+    /// honest, whoever else has that piece.
+    fn close_spliced(&mut self, suspects: &[Index]) -> Vec<Spliced> {
+        if suspects.is_empty() {
+            return Vec::new();
+        }
+        // By the hash of a piece: who had it first. No key is copied.
+        let mut first: HashMap<u64, Option<Index>> = HashMap::new();
+        for index in suspects {
+            for piece in self.hashes(*index) {
+                first.entry(piece).or_default();
+            }
+        }
+        let late: HashSet<Index> = suspects.iter().copied().collect();
+        let before = self.records.indices().filter(|index| !late.contains(index));
+        for index in before {
+            for piece in self.hashes(index) {
+                if let Some(holder) = first.get_mut(&piece) {
+                    holder.get_or_insert(index);
+                }
+            }
+        }
+        let mut found = Vec::new();
+        for index in suspects {
+            let Some(record) = self.records.get(*index) else {
+                continue;
+            };
+            let mut donor = None;
+            for piece in self.hashes(*index) {
+                let Some(holder) = first.get_mut(&piece) else {
+                    continue;
+                };
+                let holder = self.records.get(*holder.get_or_insert(*index));
+                donor = donor.or(holder.filter(|holder| {
+                    holder.handle != record.handle
+                        && (holder.kind != record.kind || holder.key != record.key)
+                }));
+            }
+            if let Some(donor) = donor {
+                let spliced = Spliced {
+                    node: record.handle,
+                    donor: donor.handle,
+                };
+                found.push((*index, spliced));
+            }
+        }
+        for (index, spliced) in &found {
+            tracing::warn!(node = %spliced.node, donor = %spliced.donor, "a key is put together from pieces of another; the node is closed");
+            self.set_text(*index, &[]);
+            if let Some(record) = self.records.get_mut(*index) {
+                record.key.zeroize();
+                record.trouble = Some(Trouble::SplicedKey);
+            }
+        }
+        let found: Vec<Spliced> = found.into_iter().map(|(_, spliced)| spliced).collect();
+        let room = MOST_KEPT.saturating_sub(self.spliced.len());
+        self.spliced.extend(found.iter().take(room));
+        found
+    }
+
+    fn hashes(&self, index: Index) -> impl Iterator<Item = u64> + use<'_> {
+        let record = self.records.get(index);
+        let own = record.into_iter().flat_map(pieces);
+        own.map(|piece| self.pieces.hasher.hash_one(piece))
+    }
+
+    /// The nodes that were closed, a thousand at most.
+    pub(crate) fn spliced(&self) -> &[Spliced] {
+        &self.spliced
+    }
+}
+
+const MOST_KEPT: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use mega_filename::Mask;
+
+    use super::*;
+    use crate::tree::edit::NewNode;
+
+    fn handle(number: u32) -> NodeHandle {
+        let [a, b, c, d] = number.to_be_bytes();
+        NodeHandle::from_bytes([1, 1, a, b, c, d])
+    }
+
+    /// A key of two pieces, told apart by their numbers.
+    fn key(first: u32, second: u32) -> [u8; 32] {
+        let mut key = [0x55; 32];
+        key[..4].copy_from_slice(&first.to_be_bytes());
+        key[16..20].copy_from_slice(&second.to_be_bytes());
+        key
+    }
+
+    fn file(tree: &mut Tree, number: u32, key: [u8; 32]) {
+        tree.insert(&NewNode {
+            key,
+            text: br#"{"n":"a"}"#,
+            ..NewNode::bare(handle(number), Some(handle(1)), NodeKind::File)
+        });
+    }
+
+    /// The honest node keeps its key, whatever place in the arena the forged one gets, and however the filter has grown in between.
+    #[test]
+    fn nod_4_a_forged_node_in_the_place_of_a_deleted_one_is_not_taken_for_the_older() {
+        let mut tree = Tree::new(Mask::MEGA);
+        tree.insert(&NewNode::bare(handle(1), None, NodeKind::Root));
+        file(&mut tree, 2, key(100, 101));
+        file(&mut tree, 3, key(102, 103));
+        tree.finish_load();
+        assert!(tree.check_all_keys().is_empty());
+        let at = |tree: &Tree, number| tree.find(handle(number)).unwrap();
+        let (place, honest) = (at(&tree, 2), at(&tree, 3));
+        for number in 1000..3000 {
+            file(&mut tree, number, key(number * 2, number * 2 + 1));
+        }
+        let grown: Vec<Index> = (1000..3000).map(|number| at(&tree, number)).collect();
+        assert!(tree.check_new_keys(&grown).is_empty());
+        assert!(tree.pieces.is_full(), "the next look makes a new filter");
+
+        tree.remove(place);
+        file(&mut tree, 4, key(102, 104));
+        let forged = at(&tree, 4);
+        assert_eq!(forged, place, "the place is used again");
+        let expected = Spliced {
+            node: handle(4),
+            donor: handle(3),
+        };
+        assert_eq!(tree.check_new_keys(&[forged]), [expected]);
+        assert_eq!(tree.record(honest).unwrap().trouble, None);
+        assert_eq!(tree.record(honest).unwrap().key, key(102, 103));
+    }
+}

@@ -1,0 +1,133 @@
+//! What one client does, the other sees: conformance SH-5, SH-6.
+
+use futures::{FutureExt, StreamExt};
+use mega_client::Change;
+
+use crate::place::{Place, names};
+
+#[tokio::test]
+async fn sh_5_changes_of_another_client_arrive_once_and_in_order() {
+    let place = Place::new().await;
+    let (watcher, worker) = (place.sign_in().await, place.sign_in().await);
+    let mut changes = watcher.changes();
+
+    let folder = worker.create_dir("/inbox").await.unwrap();
+    let letter = worker.write("/inbox/letter", "dear").await.unwrap();
+    worker.rename("/inbox/letter", "read").await.unwrap();
+    worker.create_dir("/archive").await.unwrap();
+    worker.move_to("/inbox/read", "/archive").await.unwrap();
+    worker.delete("/inbox").await.unwrap();
+
+    let mut seen = Vec::new();
+    while let Some(change) = changes.next().await {
+        match change.unwrap() {
+            Change::Added(node) => seen.push(format!("added {}", node.name())),
+            Change::Updated(node) => seen.push(format!("updated {}", node.name())),
+            Change::Moved { node, from } => {
+                assert_eq!(from, Some(folder.handle()));
+                assert_eq!(node.handle(), letter.handle());
+                seen.push(format!("moved {}", node.name()));
+            }
+            Change::Removed(handle) => {
+                assert_eq!(handle, folder.handle());
+                seen.push("removed".to_owned());
+                break;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(
+        seen,
+        [
+            "added inbox",
+            "added letter",
+            "updated read",
+            "added archive",
+            "moved read",
+            "removed"
+        ]
+    );
+    assert_eq!(names(&watcher, "/").await, ["archive"]);
+    assert_eq!(watcher.read("/archive/read").await.unwrap(), "dear");
+}
+
+#[tokio::test]
+async fn sh_6_own_changes_are_visible_when_the_call_returns() {
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    for round in 0..20 {
+        let path = format!("/d{round}");
+        mega.create_dir(&path).await.unwrap();
+        assert!(mega.exists(&path).await.unwrap());
+        mega.delete(&path).await.unwrap();
+        assert!(!mega.exists(&path).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_brings_what_others_did() {
+    let place = Place::new().await;
+    let (one, two) = (place.sign_in().await, place.sign_in().await);
+    one.create_dir("/new").await.unwrap();
+    two.refresh().await.unwrap();
+    assert_eq!(names(&two, "/").await, ["new"]);
+    two.delete("/new").await.unwrap();
+    one.refresh().await.unwrap();
+    assert!(names(&one, "/").await.is_empty());
+}
+
+/// How often the whole tree was asked for.
+fn loads(place: &Place) -> usize {
+    let journal = place.server.journal();
+    let asked = |entry: &&mega_testserver::Entry| entry.commands.iter().any(|name| name == "f");
+    journal.iter().filter(asked).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_nobody_polls_holds_nobody_up() {
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    let mut parked = mega.changes();
+    // Everything there is has been told; the next item is on its way when it is left alone.
+    while !matches!(parked.next().await.unwrap().unwrap(), Change::CaughtUp) {}
+    assert!(parked.next().now_or_never().is_none());
+
+    let mut other = mega.changes();
+    let folder = mega.create_dir("/made").await.unwrap();
+    mega.rename(&folder, "named").await.unwrap();
+    assert_eq!(names(&mega, "/").await, ["named"]);
+    let seen = loop {
+        if let Change::Updated(node) = other.next().await.unwrap().unwrap() {
+            break node;
+        }
+    };
+    assert_eq!(seen.handle(), folder.handle());
+    assert_eq!(loads(&place), 1, "the tree came once, at sign-in");
+
+    // Nothing was lost for the one that slept.
+    let mut woken = Vec::new();
+    while woken.len() < 2 {
+        match parked.next().await.unwrap().unwrap() {
+            Change::Added(node) | Change::Updated(node) => woken.push(node.handle()),
+            _ => {}
+        }
+    }
+    assert_eq!(woken, [folder.handle(), folder.handle()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_with_the_session() {
+    let place = Place::new().await;
+    let (mega, other) = (place.sign_in().await, place.sign_in().await);
+    let mut changes = mega.changes();
+    while !matches!(changes.next().await.unwrap().unwrap(), Change::CaughtUp) {}
+    other.close_other_sessions().await.unwrap();
+    let error = loop {
+        if let Err(error) = changes.next().await.unwrap() {
+            break error;
+        }
+    };
+    assert_eq!(error.kind(), mega_client::ErrorKind::SessionExpired);
+    assert!(changes.next().await.is_none());
+    assert_eq!(mega.refresh().await.unwrap_err().kind(), error.kind());
+}

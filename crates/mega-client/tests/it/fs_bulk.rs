@@ -1,0 +1,130 @@
+//! Calls for many nodes: progress, results as they come, and stopping.
+
+use std::collections::BTreeSet;
+
+use futures::StreamExt;
+use mega_client::{Client, ErrorKind, Progress, Target};
+
+use crate::place::Place;
+
+async fn with_files(place: &Place, count: usize) -> (Client, Vec<String>) {
+    let mega = place.sign_in().await;
+    let paths: Vec<String> = (0..count).map(|n| format!("/many/{n}.txt")).collect();
+    let made = paths.iter().map(|path| mega.write(path, path.clone()));
+    let made: Vec<_> = made.map(std::future::IntoFuture::into_future).collect();
+    futures::future::try_join_all(made).await.unwrap();
+    (mega, paths)
+}
+
+// On one thread: with several, the first requests may leave while the later items are still being prepared, and their number depends on the machine.
+#[tokio::test]
+async fn links_are_made_by_the_hundred_with_progress_and_a_result_each() {
+    let place = Place::new().await;
+    let (mega, mut paths) = with_files(&place, 300).await;
+    paths.insert(100, "/missing".to_owned());
+    let progress = Progress::new();
+    let links = mega.link_all(&paths).progress(&progress).await;
+    assert_eq!((progress.items_done(), progress.items_total()), (301, 301));
+    assert_eq!(links.successes().count(), 300);
+    // In the order they were given in, whatever came first.
+    for (path, (target, _)) in paths.iter().zip(links.iter()) {
+        assert_eq!(*target, Target::from(path));
+    }
+    let (target, error) = links.failures().next().unwrap();
+    assert_eq!(target.to_string(), "/missing");
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let urls: BTreeSet<_> = links.successes().map(|(_, link)| link.url()).collect();
+    assert_eq!(urls.len(), 300);
+    let commands = |name: &str| {
+        let journal = place.server.journal();
+        let asked = journal
+            .iter()
+            .filter(|e| e.commands.iter().any(|c| c == name));
+        asked.count()
+    };
+    assert!(commands("l") <= 10, "{} requests", commands("l"));
+    let removed = mega.remove_links(&paths[..50]).progress(&progress).await;
+    assert_eq!(removed.successes().count(), 50);
+    assert_eq!((progress.items_done(), progress.items_total()), (351, 351));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_come_one_by_one_and_progress_has_counted_each() {
+    let place = Place::new().await;
+    let (mega, paths) = with_files(&place, 20).await;
+    mega.create_dir("/target").await.unwrap();
+    let progress = Progress::new();
+    let mut moving = mega
+        .move_all(&paths, "/target")
+        .progress(&progress)
+        .stream()
+        .boxed();
+    let mut seen = BTreeSet::new();
+    while let Some((target, moved)) = moving.next().await {
+        let node = moved.unwrap();
+        assert_eq!(
+            mega.path_of(&node),
+            Some(target.to_string().replace("many", "target"))
+        );
+        seen.insert(target.to_string());
+        assert!(progress.items_done() >= seen.len() as u64);
+    }
+    assert_eq!(seen, paths.iter().cloned().collect());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn can_1_stopping_lets_end_what_has_begun_and_begins_nothing_more() {
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    let paths: Vec<String> = (0..2500).map(|n| format!("/many/{n}")).collect();
+    mega.create_dirs(&paths).await.into_result().unwrap();
+    let progress = Progress::new();
+    let mut trashing = mega.trash_all(&paths).progress(&progress).stream().boxed();
+    let (first, done) = trashing.next().await.unwrap();
+    assert!(done.is_ok(), "{first}");
+    progress.cancel();
+    let (mut done, mut cancelled) = (BTreeSet::from([first.to_string()]), BTreeSet::new());
+    while let Some((target, result)) = trashing.next().await {
+        match result {
+            Ok(_) => done.insert(target.to_string()),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Cancelled, "{error}");
+                assert_eq!(error.subject(), Some(&*target.to_string()));
+                cancelled.insert(target.to_string())
+            }
+        };
+    }
+    assert_eq!(done.len() + cancelled.len(), 2500);
+    assert!(cancelled.len() >= 1000, "{}", cancelled.len());
+    // What was said is what is there, in a second client too.
+    let second = place.sign_in().await;
+    let left = second.list("/many").await.unwrap();
+    let left: BTreeSet<_> = left
+        .iter()
+        .map(|node| format!("/many/{}", node.name()))
+        .collect();
+    assert_eq!(left, cancelled);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_fails_is_counted_and_stops_nothing() {
+    let place = Place::new().await;
+    let (mega, paths) = with_files(&place, 5).await;
+    mega.delete(&paths[2]).await.unwrap();
+    let progress = Progress::new();
+    let deleted = mega.delete_all(&paths).progress(&progress).await;
+    assert_eq!(
+        (deleted.successes().count(), deleted.failures().count()),
+        (4, 1)
+    );
+    assert_eq!(progress.items_done(), 5);
+    assert!(mega.list("/many").await.unwrap().is_empty());
+    mega.write(&paths[1], "again").await.unwrap();
+    let edited = mega
+        .edit_all(&paths)
+        .favourite(true)
+        .progress(&progress)
+        .await;
+    assert_eq!(edited.successes().count(), 1);
+    assert_eq!(progress.items_done(), 10);
+}

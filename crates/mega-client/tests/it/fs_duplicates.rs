@@ -1,0 +1,244 @@
+//! Cleaning up names that occur twice, and searching.
+
+use std::time::{Duration, SystemTime};
+
+use mega_client::{Dedupe, DedupeMode, SameBy};
+
+use crate::fs_world::{World, handle, wire};
+use crate::place::EMAIL;
+
+/// Three files of one name: two with the same content, one larger and older.
+async fn three(world: &World) -> [mega_client::NodeHandle; 3] {
+    world.folder("/dir").await;
+    let made = world.model(|model| {
+        [
+            model.make_file(EMAIL, "/dir/x.txt", b"same content, longer than 16", 2_000),
+            model.make_file(EMAIL, "/dir/x.txt", b"same content, longer than 16", 3_000),
+            model.make_file(
+                EMAIL,
+                "/dir/x.txt",
+                b"another content, which is longer than that",
+                1_000,
+            ),
+        ]
+    });
+    world.mega.refresh().await.unwrap();
+    made.map(|made| handle(made.unwrap()))
+}
+
+async fn left(world: &World, dedupe: Dedupe) -> Vec<mega_client::NodeHandle> {
+    let report = dedupe.await.unwrap();
+    assert!(report.failed().is_empty(), "{report:?}");
+    let mut left: Vec<_> = world
+        .mega
+        .find_all("/dir/x.txt")
+        .unwrap()
+        .iter()
+        .map(|n| n.handle())
+        .collect();
+    left.sort_unstable();
+    left
+}
+
+#[tokio::test]
+async fn each_mode_keeps_what_rclone_keeps() {
+    for (mode, kept) in [
+        (DedupeMode::First, &[0][..]),
+        (DedupeMode::Newest, &[1]),
+        (DedupeMode::Oldest, &[2]),
+        (DedupeMode::Largest, &[2]),
+        (DedupeMode::Smallest, &[0]),
+        (DedupeMode::Skip, &[0, 2]),
+        (DedupeMode::List, &[0, 1, 2]),
+    ] {
+        let world = World::new().await;
+        let files = three(&world).await;
+        let dry = world.mega.dedupe("/").mode(mode).dry_run().await.unwrap();
+        assert_eq!(
+            world.mega.find_all("/dir/x.txt").unwrap().len(),
+            3,
+            "{mode:?}"
+        );
+        assert_eq!(dry.duplicates()[0].path.as_deref(), Some("/dir/x.txt"));
+        assert_eq!(dry.duplicates()[0].kept.len(), kept.len(), "{mode:?}");
+        let left = left(&world, world.mega.dedupe("/").mode(mode)).await;
+        let mut expected: Vec<_> = kept.iter().map(|&at| files[at]).collect();
+        expected.sort_unstable();
+        assert_eq!(left, expected, "{mode:?}");
+        let bin = world
+            .mega
+            .list(world.mega.rubbish_bin().unwrap())
+            .await
+            .unwrap();
+        assert_eq!(
+            bin.len(),
+            3 - kept.len(),
+            "{mode:?}: what goes can come back"
+        );
+    }
+}
+
+#[tokio::test]
+async fn renaming_keeps_all_contents_under_different_names() {
+    let world = World::new().await;
+    three(&world).await;
+    let report = world
+        .mega
+        .dedupe("/")
+        .mode(DedupeMode::Rename)
+        .same_by(SameBy::Nothing)
+        .await
+        .unwrap();
+    assert!(report.failed().is_empty(), "{report:?}");
+    assert_eq!(
+        world.paths().await,
+        ["/dir", "/dir/x (1).txt", "/dir/x (2).txt", "/dir/x.txt"]
+    );
+}
+
+#[tokio::test]
+async fn what_counts_as_the_same_can_be_chosen() {
+    for (rule, count) in [
+        (SameBy::Fingerprint, 2),
+        (SameBy::Key, 3),
+        (SameBy::Nothing, 3),
+        (SameBy::Size, 2),
+    ] {
+        let world = World::new().await;
+        three(&world).await;
+        let left = left(
+            &world,
+            world.mega.dedupe("/dir").same_by(rule).delete_for_good(),
+        )
+        .await;
+        assert_eq!(left.len(), count, "{rule:?}");
+        assert!(
+            world
+                .mega
+                .list(world.mega.rubbish_bin().unwrap())
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    }
+}
+
+#[tokio::test]
+async fn folders_of_one_name_are_merged_at_every_level() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    for path in [
+        "/a/sub/1",
+        "/a/2",
+        "/b/sub/3",
+        "/b/sub/deep/4",
+        "/b/other/5",
+        "/c/sub/deep/6",
+    ] {
+        world.file(path, path).await;
+    }
+    for path in ["/b", "/c"] {
+        let node = mega.stat(path).await.unwrap();
+        world.model(|model| model.rename(wire(node.handle()), "a"));
+    }
+    mega.refresh().await.unwrap();
+    let first = mega.find_all("/a").unwrap()[0].handle();
+    let dry = mega.merge_folders("/").dry_run().await.unwrap();
+    assert_eq!(dry.merged_folders().len(), 3);
+    assert_eq!(mega.find_all("/a").unwrap().len(), 3);
+    let report = mega.merge_folders("/").await.unwrap();
+    assert!(report.failed().is_empty(), "{report:?}");
+    assert_eq!(mega.stat("/a").await.unwrap().handle(), first);
+    assert_eq!(
+        world.paths().await,
+        [
+            "/a",
+            "/a/2",
+            "/a/other",
+            "/a/other/5",
+            "/a/sub",
+            "/a/sub/1",
+            "/a/sub/3",
+            "/a/sub/deep",
+            "/a/sub/deep/4",
+            "/a/sub/deep/6"
+        ]
+    );
+    let again = mega.merge_folders("/").await.unwrap();
+    assert!(again.merged_folders().is_empty());
+}
+
+#[tokio::test]
+async fn files_meet_that_lay_in_folders_of_one_name() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    world.file("/a/x", "one and the same content").await;
+    world.file("/b/x", "one and the same content").await;
+    let b = mega.stat("/b").await.unwrap();
+    world.model(|model| model.rename(wire(b.handle()), "a"));
+    mega.refresh().await.unwrap();
+    let report = mega.dedupe("/").await.unwrap();
+    assert_eq!(
+        (report.merged_folders().len(), report.removed().len()),
+        (1, 1)
+    );
+    assert_eq!(world.paths().await, ["/a", "/a/x"]);
+}
+
+#[tokio::test]
+async fn searches_combine_conditions() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    world.model(|model| {
+        model.make_file(EMAIL, "/photos/cat.JPG", &[1; 2000], 1_000);
+        model.make_file(EMAIL, "/photos/dog.jpg", &[1; 500], 2_000);
+        model.make_file(EMAIL, "/notes/cat.txt", b"meow", 3_000);
+    });
+    mega.refresh().await.unwrap();
+    mega.edit("/notes/cat.txt")
+        .favourite(true)
+        .tags(["pet"])
+        .await
+        .unwrap();
+    let names = |search: mega_client::Search| async move {
+        let mut names: Vec<_> = search
+            .await
+            .unwrap()
+            .iter()
+            .map(|n| n.name().to_owned())
+            .collect();
+        names.sort_unstable();
+        names
+    };
+    let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    assert_eq!(names(mega.search("/").name("*.jpg")).await, ["dog.jpg"]);
+    assert_eq!(
+        names(mega.search("/").name("*.jpg").ignore_case()).await,
+        ["cat.JPG", "dog.jpg"]
+    );
+    assert_eq!(
+        names(mega.search("/").name("cat.*").smaller_than(2000)).await,
+        ["cat.txt"]
+    );
+    assert_eq!(names(mega.search("/").larger_than(500)).await, ["cat.JPG"]);
+    assert_eq!(names(mega.search("/").folders()).await, ["notes", "photos"]);
+    assert_eq!(
+        names(mega.search("/photos").files()).await,
+        ["cat.JPG", "dog.jpg"]
+    );
+    assert_eq!(
+        names(mega.search("/").modified_since(at(2_000))).await,
+        ["cat.txt", "dog.jpg"]
+    );
+    assert_eq!(
+        names(mega.search("/").modified_before(at(2_000))).await,
+        ["cat.JPG"]
+    );
+    assert_eq!(names(mega.search("/").favourites()).await, ["cat.txt"]);
+    assert_eq!(names(mega.search("/").tag("pet")).await, ["cat.txt"]);
+    assert!(names(mega.search("/").troubled()).await.is_empty());
+    let usage = mega.usage("/photos").await.unwrap();
+    assert_eq!((usage.bytes, usage.files, usage.folders), (2500, 2, 0));
+    let usage = mega.usage("/").await.unwrap();
+    assert_eq!((usage.bytes, usage.files, usage.folders), (2504, 3, 2));
+}

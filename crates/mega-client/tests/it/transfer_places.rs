@@ -1,0 +1,154 @@
+//! Where content goes: names that are taken, there and here, and places that take nothing.
+
+use mega_client::{ErrorKind, Existing, OnConflict};
+
+use crate::place::Place;
+use crate::transfer_world::{entries, with_file};
+
+#[tokio::test]
+async fn wr_10_and_wr_12_a_taken_name_is_what_the_caller_says() {
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    mega.write("/file", "one").await.unwrap();
+    mega.create_dir("/folder").await.unwrap();
+
+    let error = mega.write("/folder", "x").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::IsADirectory, "{error}");
+    let error = mega.write("/file/below", "x").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotADirectory, "{error}");
+
+    let error = mega
+        .write("/file", "two")
+        .on_conflict(OnConflict::Fail)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(mega.read("/file").await.unwrap(), "one");
+    let renamed = mega
+        .write("/file", "two")
+        .on_conflict(OnConflict::KeepBoth)
+        .await
+        .unwrap();
+    assert_eq!(renamed.name(), "file (1)");
+    let replaced = mega.write("/file", "three").await.unwrap();
+    assert_eq!(mega.read("/file").await.unwrap(), "three");
+    assert_eq!(mega.versions(&replaced).await.unwrap().len(), 1);
+    let again = mega.write(&replaced, "four").await.unwrap();
+    assert_eq!(mega.versions(&again).await.unwrap().len(), 2);
+    let inside = mega.write("/folder/", "no name").await.unwrap_err();
+    assert_eq!(inside.kind(), ErrorKind::InvalidName);
+
+    let folder = tempfile::tempdir().unwrap();
+    let local = folder.path().join("local.txt");
+    std::fs::write(&local, "named after the local file").unwrap();
+    let node = mega.upload(&local, "/folder/").await.unwrap();
+    assert_eq!(mega.path_of(&node).unwrap(), "/folder/local.txt");
+    let before = place.server.journal().len();
+    let same = mega
+        .upload(&local, "/folder/")
+        .skip_identical()
+        .await
+        .unwrap();
+    assert_eq!(same.handle(), node.handle());
+    assert_eq!(place.server.journal().len(), before, "nothing was sent");
+}
+
+#[tokio::test]
+async fn an_existing_local_file_is_what_the_caller_says() {
+    let (_place, mega, folder, bytes) = with_file().await;
+    let copy = folder.path().join("copy.bin");
+    mega.download("/file", &copy).await.unwrap();
+
+    let error = mega.download("/file", &copy).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    let receipt = mega
+        .download("/file", &copy)
+        .on_existing(Existing::Update)
+        .await
+        .unwrap();
+    assert!(receipt.was_there() && receipt.integrity().is_verified());
+    let receipt = mega
+        .download("/file", &copy)
+        .on_existing(Existing::Rename)
+        .await
+        .unwrap();
+    assert_eq!(receipt.path(), folder.path().join("copy (1).bin"));
+
+    std::fs::write(&copy, "changed").unwrap();
+    let receipt = mega
+        .download("/file", &copy)
+        .on_existing(Existing::Skip)
+        .await
+        .unwrap();
+    assert!(receipt.was_there() && !receipt.integrity().is_verified());
+    let receipt = mega
+        .download("/file", &copy)
+        .on_existing(Existing::Update)
+        .await
+        .unwrap();
+    assert!(!receipt.was_there());
+    assert!(std::fs::read(&copy).unwrap() == bytes);
+
+    let error = mega
+        .download("/file", folder.path())
+        .on_existing(Existing::Overwrite)
+        .await;
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::IsADirectory);
+    let error = mega
+        .download("/file", folder.path().join("no/such/x"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(entries(folder.path()), ["copy (1).bin", "copy.bin"]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn dl_14_a_link_at_the_destination_is_replaced_and_not_followed() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let (_place, mega, folder, bytes) = with_file().await;
+    let target = folder.path().join("target");
+    let link = folder.path().join("link");
+    std::fs::write(&target, "untouched").unwrap();
+    symlink(&target, &link).unwrap();
+    mega.download("/file", &link)
+        .on_existing(Existing::Overwrite)
+        .await
+        .unwrap();
+    assert_eq!(std::fs::read(&target).unwrap(), b"untouched");
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_file());
+    assert!(std::fs::read(&link).unwrap() == bytes);
+    // The mode of a new file is the ordinary one, that of a replaced file stays.
+    let ordinary = std::fs::metadata(&target).unwrap().permissions().mode();
+    assert_eq!(
+        std::fs::metadata(&link).unwrap().permissions().mode(),
+        ordinary
+    );
+    std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o640)).unwrap();
+    mega.download("/file", &target)
+        .on_existing(Existing::Overwrite)
+        .await
+        .unwrap();
+    assert_eq!(
+        std::fs::metadata(&target).unwrap().permissions().mode() & 0o777,
+        0o640
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn dsk_1_a_disk_that_takes_nothing_is_a_clean_error() {
+    let (_place, mega, folder, _) = with_file().await;
+    // Nothing can be created there, whoever asks.
+    let error = mega.download("/file", "/proc/copy").await.unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::Io | ErrorKind::NotFound),
+        "{error}"
+    );
+    let error = mega
+        .download("/file", folder.path().join("n".repeat(300)))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+    assert_eq!(entries(folder.path()), Vec::<String>::new());
+}

@@ -1,0 +1,90 @@
+//! Nodes that cannot be decrypted are there, marked, and harm nobody: conformance LS-16.
+
+use mega_client::{ErrorKind, Trouble};
+
+use crate::fs_world::World;
+use crate::place::EMAIL;
+
+/// A file of the owner's that nobody can read, beside others.
+async fn with_one() -> (World, mega_client::Client, mega_client::NodeHandle) {
+    let world = World::new().await;
+    let folder = world.folder("/dir").await.handle();
+    world.file("/dir/good.txt", "good").await;
+    world.file("/dir/sub/deep.txt", "deep").await;
+    world.model(|model| {
+        let owner = model.user(EMAIL).unwrap().handle;
+        let key = "B".repeat(42) + "E";
+        let attributes = "A".repeat(43);
+        model.insert_raw_node(
+            EMAIL,
+            &format!(
+                r#"{{"h":"badBADba","p":"{folder}","u":"{owner}","t":0,"s":16,"ts":1700000000,"a":"{attributes}","k":"{owner}:{key}"}}"#
+            ),
+        );
+    });
+    let mega = world.place.sign_in().await;
+    (world, mega, "badBADba".parse().unwrap())
+}
+
+#[tokio::test]
+async fn ls_16_one_undecryptable_node_is_one_marked_node_and_the_others_are_unharmed() {
+    let (_world, mega, bad) = with_one().await;
+    for listing in [
+        mega.list("/dir").sorted().await.unwrap(),
+        mega.list("/").recursive().sorted().await.unwrap(),
+    ] {
+        let marked: Vec<_> = listing
+            .iter()
+            .filter(|node| node.trouble().is_some())
+            .collect();
+        assert_eq!(marked.len(), 1, "{listing:?}");
+        assert_eq!(marked[0].handle(), bad);
+        assert_eq!(marked[0].trouble(), Some(Trouble::BadAttributes));
+        assert_eq!(marked[0].name(), format!("undecryptable-{bad}"));
+        assert_eq!(marked[0].size(), 16);
+        assert!(listing.iter().any(|node| node.name() == "good.txt"));
+        assert!(listing.iter().any(|node| node.name() == "sub"));
+    }
+    let node = mega.stat(bad).await.unwrap();
+    assert_eq!(
+        (node.handle(), node.trouble()),
+        (bad, Some(Trouble::BadAttributes))
+    );
+    assert_eq!(
+        mega.path_of(&node).unwrap(),
+        format!("/dir/undecryptable-{bad}")
+    );
+    assert_eq!(mega.read("/dir/good.txt").await.unwrap(), "good");
+    assert_eq!(mega.read("/dir/sub/deep.txt").await.unwrap(), "deep");
+    assert_eq!(mega.search("/").troubled().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn ls_16_what_needs_the_key_of_an_undecryptable_node_says_so() {
+    let (world, mega, bad) = with_one().await;
+    let local = tempfile::tempdir().unwrap();
+    let (errors, sent) = world
+        .batches(async {
+            [
+                mega.read(bad).await.unwrap_err(),
+                mega.open(bad).await.unwrap_err(),
+                mega.download(bad, local.path().join("x"))
+                    .await
+                    .unwrap_err(),
+                mega.rename(bad, "better").await.unwrap_err(),
+                mega.copy(bad, "/").await.unwrap_err(),
+                mega.edit(bad).favourite(true).await.unwrap_err(),
+                mega.link(bad).await.unwrap_err(),
+            ]
+        })
+        .await;
+    for error in errors {
+        assert_eq!(error.kind(), ErrorKind::Key, "{error}");
+        assert!(
+            error.to_string().contains(&bad.to_string()),
+            "it names the node: {error}"
+        );
+    }
+    assert!(sent.is_empty(), "nothing was asked: {sent:?}");
+    assert!(!local.path().join("x").exists());
+}

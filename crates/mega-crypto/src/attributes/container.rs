@@ -1,0 +1,99 @@
+use alloc::vec::Vec;
+
+use aes::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
+use aes::{Aes128Dec, Aes128Enc};
+
+use super::find::find_either;
+use crate::{AttributeKey, Error};
+
+/// The largest ciphertext that is read, in bytes (threat model, LIM-4).
+pub const MAX_READ: usize = 256 << 10;
+
+/// The largest ciphertext that is written, in bytes: the official client refuses more
+/// (SDK `MAX_NODE_ATTRIBUTE_SIZE`).
+pub const MAX_WRITTEN: usize = 64 << 10;
+
+/// Decrypts an attribute field in place and gives the JSON text in it, from its brace to its end.
+///
+/// AES-128-CBC with a zero IV over `"MEGA" || JSON || zeros` (crypto-and-accounts 5.1). The text
+/// ends at the first zero byte. It allocates nothing, so it suits loading a million nodes with one
+/// buffer.
+///
+/// The only proof of the right key is that the text starts with `MEGA{"`; there is no MAC, so treat
+/// the content as anybody's (threat model, ATT-16).
+///
+/// # Errors
+///
+/// [`Error::Malformed`] if the length is not a positive multiple of 16, [`Error::TooLarge`] beyond
+/// [`MAX_READ`], [`Error::WrongKey`] if the text does not start as it must. The buffer then holds
+/// nothing of use.
+pub fn decrypt_in_place<'d>(key: &AttributeKey, data: &'d mut [u8]) -> Result<&'d [u8], Error> {
+    if data.len() > MAX_READ {
+        return Err(Error::TooLarge {
+            what: WHAT,
+            limit: MAX_READ,
+        });
+    }
+    let (blocks, rest) = data.as_chunks_mut::<16>();
+    if blocks.is_empty() || !rest.is_empty() {
+        return Err(Error::Malformed {
+            what: WHAT,
+            reason: "its length is not a positive multiple of 16",
+        });
+    }
+    let cipher = Aes128Dec::new(key.expose_secret().into());
+    let mut previous = [0; 16];
+    for batch in blocks.chunks_mut(BATCH) {
+        let mut sent = [[0; 16]; BATCH];
+        for (to, from) in sent.iter_mut().zip(batch.iter()) {
+            *to = *from;
+        }
+        cipher.decrypt_blocks(Array::cast_slice_from_core_mut(batch));
+        for (block, sent) in batch.iter_mut().zip(&sent) {
+            for (byte, before) in block.iter_mut().zip(&previous) {
+                *byte ^= before;
+            }
+            previous = *sent;
+        }
+    }
+    if !data.starts_with(MARKER) {
+        return Err(Error::WrongKey { what: WHAT });
+    }
+    let json = data.get(MAGIC.len()..).unwrap_or_default();
+    let end = find_either(json, 0, 0).unwrap_or(json.len());
+    Ok(json.get(..end).unwrap_or_default())
+}
+
+/// Encrypts the text of a JSON object for an attribute field.
+///
+/// # Errors
+///
+/// [`Error::TooLarge`] if the result would have more than [`MAX_WRITTEN`] bytes.
+pub fn encrypt(key: &AttributeKey, json: &[u8]) -> Result<Vec<u8>, Error> {
+    let len = (MAGIC.len() + json.len()).next_multiple_of(16);
+    if len > MAX_WRITTEN {
+        return Err(Error::TooLarge {
+            what: WHAT,
+            limit: MAX_WRITTEN,
+        });
+    }
+    let mut data = Vec::with_capacity(len);
+    data.extend_from_slice(MAGIC);
+    data.extend_from_slice(json);
+    data.resize(len, 0);
+    let cipher = Aes128Enc::new(key.expose_secret().into());
+    let mut previous = [0; 16];
+    for block in data.as_chunks_mut::<16>().0 {
+        for (byte, before) in block.iter_mut().zip(&previous) {
+            *byte ^= before;
+        }
+        cipher.encrypt_block(block.into());
+        previous = *block;
+    }
+    Ok(data)
+}
+
+const WHAT: &str = "attribute field";
+const MAGIC: &[u8] = b"MEGA";
+const MARKER: &[u8] = b"MEGA{\"";
+const BATCH: usize = 16;

@@ -1,0 +1,11 @@
+//! What the format demands beyond the known answers: attacks that must fail, an oracle for RSA,
+//! properties of the codecs.
+
+mod accounts;
+mod attacks;
+mod attributes;
+mod block_reuse;
+mod properties;
+mod rsa_oracle;
+mod secrets;
+mod support;

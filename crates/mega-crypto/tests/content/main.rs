@@ -1,0 +1,7 @@
+//! File content, from the outside: known answers and properties.
+
+mod data;
+mod known_answers;
+mod misuse;
+mod plain;
+mod properties;

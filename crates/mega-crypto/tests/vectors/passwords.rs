@@ -1,0 +1,109 @@
+use mega_crypto::PasswordKey;
+use mega_crypto::password::{self, NewPassword};
+
+use crate::support::{VECTORS, Vector};
+
+#[test]
+fn version_1_password_keys() {
+    for case in VECTORS.list("v1_password_key") {
+        let key = password::password_key_v1(case.str("password"));
+        assert_eq!(key.expose_secret()[..], case.hex("key"), "{case}");
+    }
+}
+
+#[test]
+fn version_1_password_keys_of_a_public_test_suite() {
+    for case in VECTORS["from_public_test_suites"]["v1_password_key"].list("cases") {
+        // Its inputs are the characters themselves, all below 256.
+        let text: String = case
+            .hex("packed_words_without_padding")
+            .into_iter()
+            .map(char::from)
+            .collect();
+        assert_eq!(
+            password::password_key_v1(&text).expose_secret()[..],
+            case.hex("key")
+        );
+    }
+}
+
+#[test]
+fn version_1_user_hashes() {
+    for case in VECTORS["v1_user_hash"].list("cases") {
+        let key = PasswordKey::from_bytes(case.array("password_key"));
+        let hash = password::user_hash_v1(case.str("email"), &key);
+        assert_eq!(hash.expose_secret()[..], case.hex("user_hash"), "{case}");
+    }
+}
+
+#[test]
+fn version_1_user_hashes_of_a_public_test_suite() {
+    for case in VECTORS["from_public_test_suites"]["v1_user_hash"].list("cases") {
+        let input = case.hex("input");
+        let Ok(text) = String::from_utf8(input) else {
+            continue;
+        };
+        let key = PasswordKey::from_bytes(case.array("key"));
+        assert_eq!(
+            password::user_hash_v1(&text, &key).expose_secret()[..],
+            case.hex("hash")
+        );
+    }
+}
+
+#[test]
+fn a_version_1_login_is_made_of_both() {
+    let case = &VECTORS["v1_user_hash"].list("cases")[0];
+    let login = password::derive_v1("", case.str("email"));
+    assert_eq!(*login.uh(), case.str("uh_b64"));
+    assert_eq!(
+        login.password_key().expose_secret(),
+        &case.array("password_key")
+    );
+    assert_eq!((login.version(), login.hashed_auth_key()), (1, None));
+}
+
+#[test]
+fn version_2_derivation() {
+    for case in VECTORS.list("v2_derivation") {
+        let value = case.array("client_random_value");
+        assert_eq!(password::salt_of(&value)[..], case.hex("salt"));
+        let login = password::derive_v2(case.str("password"), &case.hex("salt")).unwrap();
+        assert_eq!(
+            login.password_key().expose_secret()[..],
+            case.hex("encryption_key")
+        );
+        assert_eq!(*login.uh(), case.str("uh_b64"));
+        assert_eq!(
+            login.hashed_auth_key().unwrap()[..],
+            case.hex("hashed_auth_key")
+        );
+        assert_eq!(login.version(), 2);
+    }
+}
+
+#[test]
+fn setting_a_password_gives_what_the_next_login_needs() {
+    let mut set = 0;
+    for case in VECTORS.list("v2_derivation") {
+        let text = case.str("password");
+        let value = case.array("client_random_value");
+        match NewPassword::with_random_value(text, value) {
+            Ok(new) => {
+                assert_eq!(new.salt()[..], case.hex("salt"));
+                assert_eq!(new.hashed_auth_key()[..], case.hex("hashed_auth_key"));
+                assert_eq!(
+                    new.password_key().expose_secret()[..],
+                    case.hex("encryption_key")
+                );
+                assert_eq!(*new.client_random_value(), value);
+                set += 1;
+            }
+            Err(_) => assert!(
+                text.is_empty() || text.trim() != text,
+                "{text:?} was refused"
+            ),
+        }
+    }
+    assert!(set >= 5);
+}

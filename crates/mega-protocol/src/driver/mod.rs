@@ -1,0 +1,21 @@
+//! The async driver: the machines of this crate, put on a wire.
+
+mod api;
+mod builder;
+mod events;
+mod exchange;
+mod fetch;
+mod http;
+mod inflate;
+mod pending;
+mod pump;
+mod solver;
+mod storage;
+
+pub use api::Api;
+pub use builder::{ApiBuilder, ApiNotice, Timeouts};
+pub use events::EventStream;
+pub use http::{Body, BoxFuture, HttpRequest, HttpResponse, Method, Transport, UploadProgress};
+pub use pending::PendingAnswer;
+pub use solver::{HashcashSolver, SolverCancel};
+pub use storage::{RangeStream, Storage};

@@ -1,0 +1,236 @@
+//! The task that drives a lane while there is something to do.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use super::api::{LaneState, Shared, Which};
+use super::builder::ApiNotice;
+use super::exchange::exchange;
+use super::fetch::{StreamPort, stream};
+use super::solver::{CancelOnDrop, SolverCancel};
+use crate::error::ProofOfWorkError;
+use crate::hashcash::HashcashChallenge;
+use crate::lane::{ApiRequest, ApiResponse, LaneEvent};
+use crate::transport::{TransportError, TransportErrorKind};
+
+/// What to do next.
+enum Step {
+    Send(ApiRequest, Option<StreamPort>),
+    Prove(HashcashChallenge),
+    /// Until then, or until woken.
+    Wait(Option<Instant>),
+    End,
+}
+
+/// Drives one lane until it is idle or the last handle is gone.
+pub(super) async fn pump(shared: Arc<Shared>, which: Which) {
+    let cell = shared.cell(which);
+    let mut alive = shared.alive.clone();
+    let mut guard = PumpGuard {
+        shared: &shared,
+        which,
+        idle: false,
+    };
+    loop {
+        gather(&shared, which).await;
+        let step = next_step(&shared, which);
+        match step {
+            Step::End => {
+                guard.idle = true;
+                break;
+            }
+            Step::Send(request, port) => {
+                let response = tokio::select! {
+                    biased;
+                    () = gone(&mut alive) => break,
+                    response = perform(&shared, &request, port) => response,
+                };
+                cell.lock().lane.handle_response(now(), response);
+            }
+            Step::Prove(challenge) => {
+                let proof = tokio::select! {
+                    biased;
+                    () = gone(&mut alive) => break,
+                    proof = prove(&shared, challenge.clone()) => proof,
+                };
+                cell.lock().lane.handle_proof(now(), proof, &challenge);
+            }
+            Step::Wait(until) => {
+                let sleep = async {
+                    match until {
+                        Some(at) => tokio::time::sleep_until(at.into()).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    biased;
+                    () = gone(&mut alive) => break,
+                    () = cell.wake.notified() => {}
+                    () = sleep => {}
+                }
+            }
+        }
+    }
+    drop(guard);
+}
+
+/// Lets those who are just handing commands over finish: a thousand calls at once should not make a
+/// first batch of one. It never waits for time, only for tasks that are ready to run.
+async fn gather(shared: &Shared, which: Which) {
+    let mut seen = shared.cell(which).lock().lane.queued();
+    for _ in 0..GATHER {
+        tokio::task::yield_now().await;
+        let now = shared.cell(which).lock().lane.queued();
+        if now == seen {
+            break;
+        }
+        seen = now;
+    }
+}
+
+/// Looks at the lane once, under its lock.
+fn next_step(shared: &Shared, which: Which) -> Step {
+    let (step, delivered) = {
+        let mut state = shared.cell(which).lock();
+        let now = now();
+        state.lane.handle_timeout(now);
+        let request = state.lane.poll_transmit(now);
+        let delivered = deliver(&mut state);
+        if !state.lane.has_orphaned_change() {
+            shared.cell(which).settled.notify_waiters();
+        }
+        let step = if let Some(request) = request {
+            // It stays in its place, so that a repeated attempt finds it again.
+            let port = request
+                .streamed
+                .and_then(|ticket| state.ports.get(&ticket).cloned());
+            Step::Send(request, port)
+        } else if state.lane.is_idle() {
+            // Under the lock: whoever submits next sees this and starts another pump.
+            state.pumping = false;
+            Step::End
+        } else {
+            Step::Wait(state.lane.poll_timeout())
+        };
+        (step, delivered)
+    };
+    match delivered.tell(shared) {
+        // While a proof is demanded nothing is sent.
+        Some(challenge) => Step::Prove(challenge),
+        None => step,
+    }
+}
+
+/// What is left to do with the events of a lane once its lock is released.
+#[derive(Default)]
+#[must_use]
+pub(super) struct Delivered {
+    proof: Option<HashcashChallenge>,
+    notices: Vec<ApiNotice>,
+}
+
+/// Passes results to those who wait.
+pub(super) fn deliver(state: &mut LaneState) -> Delivered {
+    let mut left = Delivered::default();
+    while let Some(event) = state.lane.poll_event() {
+        let notice = match event {
+            LaneEvent::Done { ticket, result } => {
+                state.ports.remove(&ticket);
+                if let Some(waiter) = state.waiters.remove(&ticket) {
+                    // Whoever dropped the future does not want to know.
+                    let _ = waiter.send(result);
+                }
+                continue;
+            }
+            LaneEvent::Proof(challenge) => {
+                let expected_tries = challenge.expected_tries();
+                left.proof = Some(challenge);
+                ApiNotice::ProofOfWork { expected_tries }
+            }
+            LaneEvent::Retrying { delay, cause } => ApiNotice::Retrying { delay, cause },
+            LaneEvent::SessionEnded => ApiNotice::SessionEnded,
+            LaneEvent::Blocked => ApiNotice::Blocked,
+        };
+        left.notices.push(notice);
+    }
+    left
+}
+
+impl Delivered {
+    /// Tells the observer, who may use the handle. Returns a demanded proof of work.
+    pub(super) fn tell(self, shared: &Shared) -> Option<HashcashChallenge> {
+        if let Some(observer) = &shared.settings.observer {
+            for notice in self.notices {
+                observer(notice);
+            }
+        }
+        self.proof
+    }
+}
+
+async fn perform(
+    shared: &Shared,
+    request: &ApiRequest,
+    port: Option<StreamPort>,
+) -> Result<ApiResponse, TransportError> {
+    match (request.streamed, port) {
+        (None, _) => exchange(&shared.settings, request).await,
+        (Some(_), Some(port)) => stream(&shared.settings, request, port).await,
+        // Its owner is gone. Nothing was sent, and nobody waits for the result.
+        (Some(_), None) => Err(TransportError::new(TransportErrorKind::Refused)),
+    }
+}
+
+async fn prove(shared: &Shared, challenge: HashcashChallenge) -> Result<[u8; 4], ProofOfWorkError> {
+    let Some(solver) = shared.settings.solver.clone() else {
+        return Err(ProofOfWorkError::NoSolver);
+    };
+    let cancel = SolverCancel::default();
+    let _cancel_on_drop = CancelOnDrop(cancel.clone());
+    let work = tokio::task::spawn_blocking(move || solver.solve(&challenge, &cancel));
+    match work.await {
+        Ok(Some(prefix)) => Ok(prefix),
+        Ok(None) | Err(_) => Err(ProofOfWorkError::NotFound),
+    }
+}
+
+/// Returns when the last handle is gone.
+pub(super) async fn gone(alive: &mut watch::Receiver<()>) {
+    while alive.changed().await.is_ok() {}
+}
+
+/// The clock, in the form the machines take. It follows tokio's, which tests can stop.
+pub(super) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// Tidies up however the pump ends: also when its runtime is shut down under it.
+struct PumpGuard<'a> {
+    shared: &'a Shared,
+    which: Which,
+    /// Whether the pump has found nothing to do and said so. Another one may be running already.
+    idle: bool,
+}
+
+impl Drop for PumpGuard<'_> {
+    fn drop(&mut self) {
+        let cell = self.shared.cell(self.which);
+        if !self.idle {
+            // Ended from outside: nobody will bring anything here to an end.
+            let delivered = {
+                let mut state = cell.lock();
+                state.pumping = false;
+                state.lane.abandon();
+                deliver(&mut state)
+            };
+            let _ = delivered.tell(self.shared);
+        }
+        cell.idle.notify_waiters();
+        cell.settled.notify_waiters();
+    }
+}
+
+/// How often a batch is held back while commands keep coming.
+const GATHER: usize = 16;

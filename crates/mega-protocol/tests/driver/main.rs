@@ -1,0 +1,8 @@
+//! The async driver: over a transport made for the test, and over loopback against the test server.
+
+mod hashcash;
+mod loopback;
+mod loopback_faults;
+mod reqwest;
+mod scripted;
+mod support;

@@ -1,0 +1,165 @@
+//! Commands that few clients send: the rows of COVERAGE.md that no other test reaches.
+
+use crate::support::{Client, b64, http, unb64};
+use mega_testserver::TestServer;
+use serde_json::{Value, json};
+
+async fn start() -> (TestServer, Client) {
+    let server = TestServer::start().await.unwrap();
+    server.account("me@example.com", "password").create();
+    let client = Client::sign_in(&server, "me@example.com", "password");
+    (server, client)
+}
+
+fn post(client: &Client, target: &str, body: &[u8]) -> Vec<u8> {
+    let answer = http(&client.base, "POST", target, &[], body).unwrap();
+    assert_eq!(answer.status, 200);
+    answer.body
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thumbnails_are_stored_attached_and_fetched_in_both_forms() {
+    let (_server, client) = start().await;
+    let file = client.put_file(&client.root(), b"12345")["f"][0]["h"].clone();
+    let (thumbnail, preview) = ([1_u8; 32], [2_u8; 48]);
+    // The library posts to the address itself, others name the type behind it.
+    let store = |data: &[u8], path: &str| {
+        let url = client.one(json!({"a":"ufa","s":data.len(),"h":file,"ssl":2,"v":3}));
+        let handle = post(
+            &client,
+            &format!("{}{path}", url["p"].as_str().unwrap()),
+            data,
+        );
+        assert_eq!(handle.len(), 8);
+        handle
+    };
+    let (small, large) = (store(&thumbnail, ""), store(&preview, "/1"));
+    let attach = |kind: u8, handle: &[u8]| {
+        client.one(json!({"a":"pfa","n":file,"fa":format!("{kind}*{}", b64(handle))}))
+    };
+    attach(0, &small);
+    let fa = attach(1, &large);
+    let entries: Vec<&str> = fa.as_str().unwrap().split('/').collect();
+    for (entry, want) in entries.iter().zip([(0, &small), (1, &large)]) {
+        let (_cluster, rest) = entry.split_once(':').unwrap();
+        assert_eq!(rest, format!("{}*{}", want.0, b64(want.1)));
+    }
+    let listed = client.tree();
+    let node = listed["f"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|n| n["h"] == file);
+    assert_eq!(node.unwrap()["fa"], fa);
+
+    let wanted = [&small[..], &[9; 8], &large].concat();
+    let fetch = |records: u8| {
+        let url = client.one(json!({"a":"ufa","fah":b64(&small),"ssl":2,"r":records}));
+        post(&client, url["p"].as_str().unwrap(), &wanted)
+    };
+    let record =
+        |handle: &[u8], data: &[u8]| [handle, &(data.len() as u32).to_le_bytes(), data].concat();
+    let records = [record(&small, &thumbnail), record(&large, &preview)].concat();
+    assert_eq!(fetch(1), records, "what is not there is left out");
+    let table = [
+        &small[..],
+        &24_u32.to_le_bytes(),
+        &large,
+        &56_u32.to_le_bytes(),
+        &thumbnail,
+        &preview,
+    ]
+    .concat();
+    assert_eq!(fetch(0), table);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_comes_again_is_acknowledged_as_before() {
+    let (_server, client) = start().await;
+    let content = vec![7_u8; 200_000];
+    let url = client.one(json!({"a":"u","s":content.len()}));
+    let send = |range: std::ops::Range<usize>| {
+        let target = format!("{}/{}", url["p"].as_str().unwrap(), range.start);
+        post(&client, &target, &content[range])
+    };
+    assert_eq!(send(0..131_072), b"");
+    assert_eq!(send(0..131_072), b"", "its reply was lost, perhaps");
+    let token = send(131_072..200_000);
+    assert_eq!(token.len(), 36);
+    assert_eq!(
+        send(131_072..200_000),
+        token,
+        "the token too may have been lost"
+    );
+    assert_eq!(send(0..131_072), b"");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_public_handle_leads_to_its_node_and_deleted_ones_to_nothing() {
+    let (_server, client) = start().await;
+    let file = client.put_file(&client.root(), b"12345")["f"][0]["h"].clone();
+    let link = client.one(json!({"a":"l","n":file}));
+    let found = client.one(json!({"a":"f","f":1,"p":link}));
+    assert_eq!(found, json!({"f":[{"h":file}]}));
+    let get = |node: &Value| client.one(json!({"a":"gd","n":node,"g":1}));
+    assert!(get(&file)["g"].is_string());
+    client.one(json!({"a":"d","n":file}));
+    assert_eq!(get(&file), -9);
+    assert_eq!(client.one(json!({"a":"f","f":1,"p":link})), -9);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_vault_is_changed_only_by_those_who_mean_it() {
+    let (server, client) = start().await;
+    let vault = server.with_model(|m| m.user("me@example.com").unwrap().vault.to_string());
+    let make = |vw: bool| {
+        let mut command = json!({"a":"p","t":vault,
+            "n":[{"h":"xxxxxxxx","t":1,"a":"AAAA","k":"A".repeat(22)}]});
+        if vw {
+            command["vw"] = json!(1);
+        }
+        client.one(command)
+    };
+    assert_eq!(make(false), -11);
+    let made = make(true)["f"][0]["h"].clone();
+    for mut command in [
+        json!({"a":"a","n":made,"at":"BBBB"}),
+        json!({"a":"m","n":made,"t":client.root()}),
+    ] {
+        assert_eq!(client.one(command.clone()), -11, "{command}");
+        command["vw"] = json!(1);
+        assert_eq!(client.one(command), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_questions_get_the_least_a_client_needs() {
+    let (server, client) = start().await;
+    for (command, answer) in [
+        (json!({"a":"kma","t":0}), json!(0)),
+        (json!({"a":"sla"}), json!(0)),
+        (json!({"a":"qbq","s":1_000_000}), json!(0)),
+        (json!({"a":"stp"}), json!({"ur":0,"uc":0,"ucr":0})),
+        (json!({"a":"sf"}), json!([])),
+        (json!({"a":"utt"}), json!([])),
+        (json!({"a":"gmf"}), json!({"flags":{}})),
+        (json!({"a":"gpsa"}), json!(-9)),
+        (json!({"a":"smss"}), json!(-9)),
+        (json!({"a":"vpnr"}), json!(-9)),
+        (json!({"a":"mcf"}), json!(-9)),
+        (json!({"a":"era"}), json!(-2)),
+        (json!({"a":"asp"}), json!(-2)),
+        (json!({"a":"clc"}), json!(-2)),
+        (json!({"a":""}), json!(-2)),
+        (json!({}), json!(-2)),
+    ] {
+        assert_eq!(client.one(command.clone()), answer, "{command}");
+    }
+    let id = client.one(json!({"a":"sp"}));
+    assert_eq!(unb64(id.as_str().unwrap()).len(), 8);
+    let idle = post(&client, &format!("/cs?{}&wlt=1", client.auth), b"");
+    assert_eq!(idle, b"1");
+    assert_eq!(post(&client, "/pf?h", b"unreachable.example"), b"");
+    server.with_model(|m| m.set_transfer_quota("me@example.com", Some(10), 60));
+    assert_eq!(client.one(json!({"a":"qbq","s":11})), 2);
+}

@@ -1,0 +1,79 @@
+//! What the examples share: a place to sign in to, and a folder to play with.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use mega_client::{Client, ClientBuilder, Credentials};
+use mega_testserver::TestServer;
+
+/// A place to sign in to: the embedded server, or the real service when `--email` is given.
+#[derive(Debug)]
+pub struct Place {
+    server: Option<TestServer>,
+    credentials: Credentials,
+}
+
+impl Place {
+    /// Starts the embedded server with one account, or asks for the password of the account named by `--email ADDRESS`.
+    pub async fn from_args() -> Result<Self, Box<dyn Error>> {
+        let mut args = std::env::args().skip(1);
+        let email = args.find(|arg| arg == "--email").and_then(|_| args.next());
+        if let Some(email) = email {
+            let password = rpassword::prompt_password(format!("Password of {email}: "))?;
+            return Ok(Self {
+                server: None,
+                credentials: Credentials::new(email, password),
+            });
+        }
+        let server = TestServer::start().await?;
+        server
+            .account("me@example.com", "correct horse battery staple")
+            .create();
+        let credentials = Credentials::new("me@example.com", "correct horse battery staple");
+        Ok(Self {
+            server: Some(server),
+            credentials,
+        })
+    }
+
+    /// Whether this is the embedded server.
+    pub fn is_embedded(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// A builder that points at this place.
+    pub fn builder(&self) -> ClientBuilder {
+        match &self.server {
+            Some(server) => Client::builder().origin(server.url()),
+            None => Client::builder(),
+        }
+    }
+
+    /// Another person, signed in; only the embedded server has one.
+    pub async fn somebody_else(&self) -> Result<Option<Client>, Box<dyn Error>> {
+        let Some(server) = &self.server else {
+            return Ok(None);
+        };
+        server.account("friend@example.com", "secret").create();
+        let credentials = Credentials::new("friend@example.com", "secret");
+        Ok(Some(self.builder().login(credentials).await?))
+    }
+
+    /// Signs in.
+    pub async fn sign_in(&self) -> Result<Client, Box<dyn Error>> {
+        Ok(self.builder().login(self.credentials.clone()).await?)
+    }
+}
+
+/// The first argument that is no option, or the workspace's own `crates/` folder.
+pub fn folder_argument() -> PathBuf {
+    let mut args = std::env::args_os().skip(1);
+    while let Some(arg) = args.next() {
+        if arg == "--email" {
+            args.next();
+        } else {
+            return PathBuf::from(arg);
+        }
+    }
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates")
+}
