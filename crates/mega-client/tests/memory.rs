@@ -53,8 +53,9 @@ const MIB: usize = 1 << 20;
 const BUDGET: usize = 8 * MIB;
 /// What connections, tasks and the runtime may take besides.
 const BESIDES: usize = 8 * MIB;
-/// What one run may take more than another by chance.
-const CHANCE: usize = 3 * MIB;
+/// What one run may take more than another by chance: how many connections have a full buffer at once differs. A transfer that kept
+/// what it moved would take 20 MiB more.
+const CHANCE: usize = 6 * MIB;
 const SMALL: usize = 12 * MIB;
 const LARGE: usize = 32 * MIB;
 
@@ -132,7 +133,9 @@ async fn measure(url: &str) {
         peaks.push(peak);
     }
     assert!(mega.peak_buffer_bytes() <= BUDGET);
-    for (small, large) in peaks[1].into_iter().zip(peaks[2]) {
+    let small = peaks[0].into_iter().zip(peaks[1]);
+    for ((first, second), large) in small.zip(peaks[2]) {
+        let small = first.max(second);
         assert!(large <= BUDGET + BESIDES, "{large} bytes");
         assert!(large <= small + CHANCE, "{large} bytes after {small}");
     }
