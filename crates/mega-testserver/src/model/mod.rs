@@ -3,9 +3,11 @@
 //! Nothing here knows HTTP or JSON requests; `command` changes it on behalf of clients, tests change it through
 //! `TestServer::with_model`.
 
+pub(crate) mod album;
 pub(crate) mod content;
 pub(crate) mod effects;
 pub(crate) mod events;
+pub(crate) mod fullness;
 mod graves;
 mod hostile;
 mod invariants;
@@ -13,6 +15,7 @@ pub(crate) mod limits;
 pub(crate) mod link;
 pub(crate) mod listing;
 pub(crate) mod node;
+pub(crate) mod notice;
 pub(crate) mod ops;
 pub(crate) mod plain;
 mod rollback;
@@ -24,6 +27,7 @@ pub(crate) mod user;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+pub use album::{Album, AlbumLink, Element};
 pub use content::Content;
 pub use events::Channel;
 pub use hostile::{BlockEdit, Hostile, edit_block, resize};
@@ -58,7 +62,8 @@ pub struct Model {
     pub(crate) tags: u64,
     pub(crate) sessions_opened: u64,
     pub(crate) accounts_made: usize,
-    pub(crate) challenges: Vec<String>,
+    /// Tokens of proofs of work, with the time when they were handed out.
+    pub(crate) challenges: Vec<(String, i64)>,
     pub(crate) replies: crate::service::idempotence::Replies,
     /// Members of node objects that are told wrong: (name, JSON).
     pub(crate) lies: HashMap<NodeHandle, Vec<(String, String)>>,

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::album::Album;
+use super::notice::Notices;
 use crate::account::cipher::Key;
-use crate::wire::{NodeHandle, UserHandle};
+use crate::wire::{BackupHandle, ContactLinkHandle, NodeHandle, SetHandle, UserHandle};
 
 /// How a user proves who he is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -78,6 +80,7 @@ impl Mail {
             Purpose::Recover | Purpose::Park => "recover",
             Purpose::ChangeEmail => "verify",
             Purpose::Cancel => "cancel",
+            Purpose::Unlock => "emailverify",
         };
         format!("https://mega.nz/#{what}{}", self.code)
     }
@@ -97,6 +100,8 @@ pub enum Purpose {
     ChangeEmail,
     /// Cancel the account (21).
     Cancel,
+    /// Prove the address again, for an account that was blocked until then (`whyamiblocked` 700).
+    Unlock,
 }
 
 /// What `uc2` asked for, until it is confirmed.
@@ -141,6 +146,16 @@ impl Transfer {
         }
         Some(self.wait)
     }
+}
+
+/// What a client told of a backup or a sync, in the members it used.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Backup {
+    pub(crate) said: serde_json::Map<String, serde_json::Value>,
+    /// The last sign of life.
+    pub(crate) beat: serde_json::Map<String, serde_json::Value>,
+    /// What the client called itself.
+    pub(crate) agent: String,
 }
 
 /// A user.
@@ -195,6 +210,18 @@ pub struct User {
     pub share_keys: BTreeMap<NodeHandle, (String, String)>,
     /// Share keys sent by others (`pk`): (sender, share root, key).
     pub(crate) pending_keys: Vec<(UserHandle, NodeHandle, String)>,
+    /// Albums and playlists.
+    #[serde(default)]
+    pub albums: BTreeMap<SetHandle, Album>,
+    /// The link others reach this user by.
+    #[serde(default)]
+    pub contact_link: Option<ContactLinkHandle>,
+    /// Backups and syncs that clients registered.
+    #[serde(default)]
+    pub(crate) backups: BTreeMap<BackupHandle, Backup>,
+    /// What others did that concerns this user.
+    #[serde(default)]
+    pub(crate) notices: Notices,
     /// Times of recent logins.
     pub(crate) logins: Vec<i64>,
     /// How the logins stand with the long block.

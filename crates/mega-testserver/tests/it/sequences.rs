@@ -59,6 +59,26 @@ enum Step {
         gone: usize,
         size: u16,
     },
+    /// A new set.
+    Album,
+    /// A file comes into a set.
+    Gather {
+        album: usize,
+        file: usize,
+    },
+    /// An element changes its place, or goes.
+    Element {
+        element: usize,
+        gone: bool,
+    },
+    /// A set goes.
+    Scatter {
+        album: usize,
+    },
+    /// The two are no contacts any more, which ends what they share.
+    Part,
+    /// They are again, by the link of the other.
+    Meet,
 }
 
 fn steps() -> impl Strategy<Value = Vec<(usize, bool, Step)>> {
@@ -77,6 +97,12 @@ fn steps() -> impl Strategy<Value = Vec<(usize, bool, Step)>> {
         1 => Just(Step::DeleteVersions),
         2 => (n.clone(), n.clone(), any::<bool>()).prop_map(|(parent, node, keep)| Step::Together { parent, node, keep }),
         1 => (n.clone(), 0..500_u16).prop_map(|(gone, size)| Step::Late { gone, size }),
+        1 => Just(Step::Album),
+        3 => (n.clone(), n.clone()).prop_map(|(album, file)| Step::Gather { album, file }),
+        2 => (n.clone(), any::<bool>()).prop_map(|(element, gone)| Step::Element { element, gone }),
+        1 => n.clone().prop_map(|album| Step::Scatter { album }),
+        1 => Just(Step::Part),
+        1 => Just(Step::Meet),
     ];
     prop::collection::vec((0..4_usize, any::<bool>(), step), 1..60)
 }
@@ -192,7 +218,9 @@ impl World {
             .into_iter()
             .chain(reply["f2"].as_array())
             .flatten();
-        let mirror = nodes.map(entry).collect();
+        let mut mirror: Mirror = nodes.map(entry).collect();
+        let sets = ["s", "e"].map(|key| reply["aesp"][key].as_array());
+        mirror.extend(sets.into_iter().flatten().flatten().map(set_entry));
         Some((mirror, reply["sn"].as_str().unwrap().to_owned()))
     }
 
@@ -249,7 +277,41 @@ impl World {
         let any = |n| pick(n, &|_| true);
         let file = |n| pick(n, &|kind| kind == 0);
         let key = "A".repeat(43);
+        let email = if session == OTHER {
+            "b@example.com"
+        } else {
+            "a@example.com"
+        };
+        let (albums, elements): (Vec<String>, Vec<String>) = self.service.with_model(|m| {
+            let albums = &m.user(email).unwrap().albums;
+            let elements = albums.values().flat_map(|a| a.elements.keys());
+            let elements = elements.map(ToString::to_string).collect();
+            (albums.keys().map(ToString::to_string).collect(), elements)
+        });
+        let among = |list: &[String], n: usize| list.get(n % list.len().max(1)).cloned();
         let command = match step {
+            Step::Album => json!({"a":"asp","k":"A".repeat(22),"t":0}),
+            Step::Gather { album, file: n } => {
+                json!({"a":"aep","s":among(&albums, *album),"h":file(n),"k":key})
+            }
+            Step::Element {
+                element,
+                gone: true,
+            } => {
+                json!({"a":"aer","id":among(&elements, *element)})
+            }
+            Step::Element {
+                element,
+                gone: false,
+            } => {
+                json!({"a":"aep","id":among(&elements, *element),"o":element})
+            }
+            Step::Scatter { album } => json!({"a":"asr","id":among(&albums, *album)}),
+            Step::Part => json!({"a":"ur2","u":OTHERS[usize::from(session == OTHER)],"l":0}),
+            Step::Meet => {
+                let link = self.one(OTHER, false, &json!({"a":"clc"}));
+                json!({"a":"upc","u":OTHERS[0],"aa":"a","cl":link})
+            }
             Step::Folder { parent } => {
                 json!({"a":"p","t":folder(parent),"n":[{"h":"xxxxxxxx","t":1,"a":"AAAA","k":"A".repeat(22)}]})
             }
@@ -329,6 +391,13 @@ impl World {
     }
 }
 
+/// A set or an element of one, which lies in its set.
+fn set_entry(told: &Value) -> (String, (String, String, bool)) {
+    let text = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
+    let about = format!("{} {} {}", text("h"), text("k"), told["o"]);
+    (text("id"), (text("s"), about, false))
+}
+
 fn entry(node: &Value) -> (String, (String, String, bool)) {
     let text = |key: &str| node[key].as_str().unwrap().to_owned();
     (text("h"), (text("p"), text("a"), node["su"].is_string()))
@@ -386,7 +455,13 @@ fn apply(mirror: &mut Mirror, packet: &Value) {
                 .expect("a packet changes a known node");
             node.1 = packet["at"].as_str().unwrap().to_owned();
         }
-        "ph" | "s2" => {}
+        "asp" | "aep" => mirror.extend([set_entry(packet)]),
+        "asr" | "aer" => {
+            let gone = packet["id"].as_str().unwrap();
+            assert!(mirror.contains_key(gone), "nobody was told of {gone}");
+            remove(mirror, gone, |_| false);
+        }
+        "ph" | "s2" | "c" | "opc" | "ipc" | "upci" | "upco" => {}
         other => panic!("{other}"),
     }
 }
@@ -448,6 +523,9 @@ impl Listener {
         }
     }
 }
+
+/// Who the other is, for the first account and for the second.
+const OTHERS: [&str; 2] = ["b@example.com", "a@example.com"];
 
 /// The session of the other account.
 const OTHER: usize = 3;
