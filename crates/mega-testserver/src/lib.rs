@@ -32,7 +32,9 @@ pub use account::{Account, AccountBuilder, totp};
 pub use clock::Clock;
 pub use fault::{Fault, Faults, Lane, NoFault};
 pub use journal::Entry;
-pub use model::{BlockEdit, Hostile, LoginBlock, Model, Options, Order, edit_block, resize};
+pub use model::{
+    BlockEdit, Business, Hostile, LoginBlock, Model, Options, Order, edit_block, resize,
+};
 pub use raw_client::RawClient;
 pub use seed::Seed;
 pub use server::{Builder, TestServer};

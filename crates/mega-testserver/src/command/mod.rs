@@ -134,7 +134,11 @@ pub(crate) fn run(
 }
 
 fn dispatch(cx: &mut Context<'_>, request: &Value) -> Result {
-    match text(request, "a").unwrap_or_default() {
+    let name = text(request, "a").unwrap_or_default();
+    if let Some(code) = cx.user().ok().and_then(|u| u.refuses(name)) {
+        return Err(code);
+    }
+    match name {
         "us0" => login::prelogin(cx, request),
         "us" => login::login(cx, request),
         "sml" => login::logout(cx),

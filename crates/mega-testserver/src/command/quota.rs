@@ -34,7 +34,14 @@ pub(super) fn quota(cx: &mut Context<'_>, _request: &Value) -> Result {
         .with("utype", 0)
         .with("balance", Vec::new())
         .with("uslw", WARN_PERCENT * 100)
-        .with("usl", user.fullness())
+        .with(
+            "usl",
+            if user.paywall.is_some() {
+                PAYWALL
+            } else {
+                user.fullness()
+            },
+        )
         .with("subs", Vec::new())
         .with("plans", Vec::new())
         .with("features", Vec::new());
@@ -55,3 +62,6 @@ pub(super) fn query_transfer(cx: &mut Context<'_>, request: &Value) -> Result {
         .is_some_and(|allowance| transfer.used.saturating_add(bytes) > allowance);
     Ok(Answer::Value(if short { 2 } else { 0 }.into()))
 }
+
+/// The storage state of an account that is locked for want of payment.
+const PAYWALL: u8 = 4;

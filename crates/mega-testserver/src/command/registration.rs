@@ -274,6 +274,8 @@ impl Model {
             blocked: None,
             second_factor: None,
             offered_factor: None,
+            business: None,
+            paywall: None,
             quota: DEFAULT_QUOTA,
             used: 0,
             transfer: crate::model::user::Transfer::default(),

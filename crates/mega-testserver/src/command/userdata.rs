@@ -35,6 +35,12 @@ pub(super) fn user_data(cx: &mut Context<'_>, request: &Value) -> Result {
         // A string, as crate mega demands.
         .with("ts", now.to_string())
         .with("na", 0)
+        .maybe("b", user.business.as_ref().map(|b| b.told()))
+        .maybe(
+            "uspw",
+            user.paywall
+                .map(|end| Object::new().with("dl", end).with("wts", Vec::new())),
+        )
         .with("flags", Object::new().with("ssrs", 1).with("mfae", 1));
     let full = user.attribute(fullness::ATTRIBUTE);
     let stored = user.attributes.iter();

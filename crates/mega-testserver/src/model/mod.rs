@@ -21,6 +21,7 @@ pub(crate) mod plain;
 mod rollback;
 pub(crate) mod session;
 pub(crate) mod share;
+pub(crate) mod standing;
 pub(crate) mod storage;
 pub(crate) mod user;
 
@@ -36,6 +37,7 @@ pub use link::Link;
 pub use node::{Holder, Kind, Node, Right, Tree};
 pub use session::Session;
 pub use share::Share;
+pub use standing::Business;
 pub use user::{Contact, User};
 
 use crate::clock::Clock;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::album::Album;
 use super::notice::Notices;
+use super::standing::Business;
 use crate::account::cipher::Key;
 use crate::wire::{BackupHandle, ContactLinkHandle, NodeHandle, SetHandle, UserHandle};
 
@@ -194,6 +195,12 @@ pub struct User {
     pub second_factor: Option<String>,
     /// A second factor that was handed out and not yet enabled.
     pub(crate) offered_factor: Option<String>,
+    /// The business the account belongs to.
+    #[serde(default)]
+    pub business: Option<Business>,
+    /// Behind the paywall: when its data would go, Unix seconds.
+    #[serde(default)]
+    pub paywall: Option<i64>,
     /// Storage allowance in bytes.
     pub quota: u64,
     /// Bytes in use, all trees, bin and versions included.

@@ -367,3 +367,64 @@ async fn the_mail_that_unlocks_an_account_comes_again_for_that_kind_of_block_alo
     assert_eq!(resend("bad@example.com"), -11);
     assert_eq!(resend("fine@example.com"), -11);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_pay_is_refused_in_the_way_of_his_account() {
+    use mega_testserver::Business;
+    let server = TestServer::start().await.unwrap();
+    let account = |email: &str| {
+        let account = server.account(email, "password").without_keys();
+        account.create().handle
+    };
+    let master = account("master@example.com");
+    account("sub@example.com");
+    let [boss, sub] =
+        ["master@example.com", "sub@example.com"].map(|e| Client::sign_in(&server, e, "password"));
+    let sn = sub.tree()["sn"].as_str().unwrap().to_owned();
+    let file = sub.put_file(&sub.root(), b"1")["f"][0]["h"].clone();
+    let set = |email: &str, business: Business| {
+        server.with_model(|m| m.set_business(email, Some(business)));
+    };
+
+    // A sub-user whose key is not there yet uploads nothing, but may do the rest.
+    let mut business = Business::sub_user(1, master);
+    business.key_missing = true;
+    set("sub@example.com", business);
+    assert_eq!(sub.one(json!({"a":"u","s":1})), -30);
+    assert_eq!(sub.one(json!({"a":"a","n":file,"at":"BBBB"})), 0);
+    let told = sub.one(json!({"a":"ug"}))["b"].clone();
+    assert_eq!(told, json!({"s":1,"m":0,"mu":[master.to_string()]}));
+
+    // Expired: nothing is written any more.
+    set("sub@example.com", Business::sub_user(-1, master));
+    set("master@example.com", Business::master(-1));
+    for client in [&boss, &sub] {
+        assert_eq!(client.one(json!({"a":"u","s":1})), -28);
+    }
+    assert_eq!(sub.one(json!({"a":"d","n":file})), -28);
+    assert!(sub.one(json!({"a":"g","g":1,"n":file}))["g"].is_string());
+    assert_eq!(boss.one(json!({"a":"ug"}))["b"], json!({"s":-1,"m":1}));
+    server.with_model(|m| m.set_business("sub@example.com", None));
+    assert!(sub.one(json!({"a":"u","s":1}))["p"].is_string());
+    let (packets, _) = sub.events(&sn);
+    let states = packets.iter().filter(|p| p["a"] == "ub");
+    let states: Vec<_> = states.map(|p| (p["s"].clone(), p["m"].clone())).collect();
+    let want = [
+        (json!(1), json!(0)),
+        (json!(-1), json!(0)),
+        (json!(0), Value::Null),
+    ];
+    assert_eq!(states, want);
+
+    // Behind the paywall nothing comes down either.
+    server.with_model(|m| m.set_paywall("sub@example.com", Some(1_800_000_000)));
+    assert_eq!(sub.one(json!({"a":"g","g":1,"n":file})), -29);
+    assert_eq!(sub.one(json!({"a":"p","t":"x","n":[]})), -29);
+    assert_eq!(
+        sub.one(json!({"a":"ug"}))["uspw"],
+        json!({"dl":1_800_000_000,"wts":[]})
+    );
+    assert_eq!(sub.one(json!({"a":"uq"}))["usl"], 4);
+    server.with_model(|m| m.set_paywall("sub@example.com", None));
+    assert_eq!(sub.one(json!({"a":"d","n":file})), 0);
+}
