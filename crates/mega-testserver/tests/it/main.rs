@@ -20,3 +20,4 @@ mod sequences;
 mod state;
 mod support;
 mod tls;
+mod world;
