@@ -43,6 +43,8 @@ fn main() {
     let nodes = u64::from(folders) * (u64::from(files) + 1);
     report(&format!("listing of {nodes} nodes, made"), made, start);
 
+    stored_listing(nodes / 4);
+
     let (url, sid) = start_server(folders, files, false);
     let mut client = Client::connect(&url);
     let start = Start::now();
@@ -114,6 +116,45 @@ fn main() {
             resident().saturating_sub(before) >> 20
         );
     }
+}
+
+/// A listing of nodes that clients made one by one and the server holds.
+fn stored_listing(nodes: u64) {
+    let service = Service::in_memory(0);
+    let account = service.account(EMAIL, "password").create();
+    let sid = service.with_model(|m| m.sign_in(EMAIL)).expect("a session");
+    let call = |id: u64, body: String| -> u64 {
+        let request = Request::post(format!("/cs?id={id}&sid={sid}"))
+            .body(body.into())
+            .expect("a request");
+        let Outcome::Reply(reply) = service.handle(request) else {
+            unreachable!("a command is answered at once")
+        };
+        reply.body.into_parts().map(|part| part.len() as u64).sum()
+    };
+    let (attributes, key) = ("a".repeat(64), "k".repeat(22));
+    let node = format!(r#"{{"h":"xxxxxxxx","t":1,"a":"{attributes}","k":"{key}"}}"#);
+    let many = vec![node; 1000].join(",");
+    let before = resident();
+    for id in 0..nodes.div_ceil(1000) {
+        call(
+            id,
+            format!(r#"[{{"a":"p","t":"{}","n":[{many}]}}]"#, account.root),
+        );
+    }
+    let held = resident().saturating_sub(before);
+    let start = Start::now();
+    let made = call(nodes, r#"[{"a":"f","c":1,"r":1}]"#.into());
+    report(
+        &format!("listing of {nodes} stored nodes, made"),
+        made,
+        start,
+    );
+    println!(
+        "{:>46}   {} bytes of memory for each of them, its event included",
+        "",
+        held / nodes.max(1)
+    );
 }
 
 /// When something began: by the clock, and in seconds that the process had computed.

@@ -20,6 +20,7 @@ pub mod json;
 pub mod model;
 #[doc(hidden)]
 pub mod program;
+mod raw_client;
 mod seed;
 mod server;
 mod service;
@@ -31,7 +32,10 @@ pub use account::{Account, AccountBuilder, totp};
 pub use clock::Clock;
 pub use fault::{Fault, Faults, Lane, NoFault};
 pub use journal::Entry;
-pub use model::{BlockEdit, Hostile, LoginBlock, Model, Options, Order, edit_block, resize};
+pub use model::{
+    BlockEdit, Business, Hostile, LoginBlock, Model, Options, Order, edit_block, resize,
+};
+pub use raw_client::RawClient;
 pub use seed::Seed;
 pub use server::{Builder, TestServer};
 pub use service::{Body, Delivery, Hold, Manner, Outcome, Reply, Service};

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::fault::Faults;
 use crate::journal::Entry;
 use crate::model::{Model, Options};
+use crate::raw_client::RawClient;
 use crate::service::Service;
 use crate::shell::{self, Tls};
 use crate::state::StateError;
@@ -107,6 +108,12 @@ impl TestServer {
     /// Describes an account; `create` makes it.
     pub fn account(&self, email: &str, password: &str) -> AccountBuilder<'_> {
         self.service.account(email, password)
+    }
+
+    /// A client of an account that is signed in already and speaks to this server; `None` where there is no such account.
+    #[must_use]
+    pub fn client(&self, email: &str) -> Option<RawClient> {
+        RawClient::new(&self.service, email)
     }
 
     /// The next request with this command gets this number for it, and the command is not executed.

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Answer, Context, EACCESS, EARGS, EEXPIRED, ENOENT, Result, is_wire_text};
 use crate::json::read::text;
 use crate::json::{Json, Object};
+use crate::model::fullness;
 use crate::model::user::UserAttribute;
 use crate::wire::{UserHandle, b64};
 
@@ -21,14 +22,14 @@ pub(super) fn get(cx: &mut Context<'_>, request: &Value) -> Result {
     if private && cx.who.user() != Some(handle) {
         return Err(EACCESS);
     }
-    let attribute = user.attributes.get(name).ok_or(ENOENT)?;
+    let attribute = user.attribute(name).ok_or(ENOENT)?;
     let value = if crate::json::read::flag(request, "v") {
         Object::new()
-            .with("av", attribute.value.clone())
-            .with("v", attribute.version.clone())
+            .with("av", attribute.value)
+            .with("v", attribute.version)
             .into()
     } else {
-        Json::from(attribute.value.clone())
+        Json::from(attribute.value)
     };
     Ok(Answer::Value(value))
 }
@@ -88,6 +89,10 @@ pub(super) fn write(
 ) -> std::result::Result<Vec<(String, String)>, i64> {
     if values.is_empty() {
         return Err(EARGS);
+    }
+    // The service writes this one itself.
+    if values.iter().any(|(name, _)| name == fullness::ATTRIBUTE) {
+        return Err(EACCESS);
     }
     let handle = cx.handle()?;
     let mut written = Vec::new();

@@ -34,7 +34,17 @@ pub(super) fn invite(cx: &mut Context<'_>, request: &Value) -> Result {
                 return Err(EEXIST);
             }
             let message = text(request, "msg").unwrap_or_default().to_owned();
-            invite_for(cx, &mut fx, &email, &message, None)?
+            // Who has the link of somebody need not wait for the answer.
+            let by_link = match text(request, "cl") {
+                Some(_) => Some(reached_by(cx, request, &email)?),
+                None => None,
+            };
+            let at_once = by_link.filter(|to| accepts_links(cx.model, *to));
+            let invitation = invite_for(cx, &mut fx, &email, &message, None, at_once.is_some())?;
+            if let Some(to) = at_once {
+                conclude(cx, &mut fx, &invitation, to, ACCEPTED);
+            }
+            invitation
         }
         aa @ ("d" | "r") => {
             let mut invitation = existing.ok_or(ENOENT)?;
@@ -43,19 +53,44 @@ pub(super) fn invite(cx: &mut Context<'_>, request: &Value) -> Result {
             let stamp = if aa == "d" { "dts" } else { "rts" };
             if aa == "d" {
                 cx.model.pending.remove(&invitation.handle);
+                end_shares(cx.model, &mut fx, &invitation);
             } else {
                 cx.model
                     .pending
                     .insert(invitation.handle, invitation.clone());
             }
-            announce(cx.model, &mut fx, &invitation, Some(stamp));
-            invitation
+            announce(cx.model, &mut fx, &invitation, Some((stamp, now)));
+            cx.fx = fx;
+            // A number in every case (SDK `CommandSetPendingContact::procresult`).
+            return Ok(Answer::Done);
         }
         _ => return Err(EARGS),
     };
     cx.fx = fx;
     let own = cx.user()?.email.clone();
     Ok(Answer::Changed(outgoing(&result, &own).into()))
+}
+
+/// Who is behind the contact link of a request, if that is the one who is invited.
+fn reached_by(
+    cx: &Context<'_>,
+    request: &Value,
+    email: &str,
+) -> std::result::Result<UserHandle, i64> {
+    let link = super::contact_link::link_of(request)?;
+    let owner = super::contact_link::owner(cx.model, link);
+    owner
+        .filter(|u| u.email.eq_ignore_ascii_case(email))
+        .map(|u| u.handle)
+        .ok_or(ENOENT)
+}
+
+/// Whether invitations by contact link are accepted without asking: unless that was switched off (`^clv`; SDK
+/// `MegaApi::setContactLinksOption`).
+fn accepts_links(model: &Model, user: UserHandle) -> bool {
+    let user = model.users.get(&user);
+    let off = user.and_then(|u| u.attributes.get("^clv"));
+    !off.is_some_and(|a| a.value == "MA" || a.value == "0")
 }
 
 /// Makes an invitation, or adds a share to the one that is there.
@@ -65,6 +100,7 @@ pub(super) fn invite_for(
     email: &str,
     message: &str,
     share: Option<(NodeHandle, Right)>,
+    accepted: bool,
 ) -> std::result::Result<Invitation, i64> {
     let from = cx.handle()?;
     let now = cx.model.now();
@@ -107,7 +143,7 @@ pub(super) fn invite_for(
         .pending
         .insert(invitation.handle, invitation.clone());
     if fresh {
-        announce(cx.model, fx, &invitation, None);
+        announce(cx.model, fx, &invitation, accepted.then_some(("clv", 1)));
     }
     Ok(invitation)
 }
@@ -126,49 +162,69 @@ pub(super) fn answer(cx: &mut Context<'_>, request: &Value) -> Result {
         .cloned()
         .ok_or(ENOENT)?;
     let status = match text(request, "aa").unwrap_or_default() {
-        "i" => 1,
-        "a" => 2,
-        "d" => 3,
+        "i" => IGNORED,
+        "a" => ACCEPTED,
+        "d" => DENIED,
         _ => return Err(EARGS),
     };
-    let now = cx.model.now();
     let mut fx = std::mem::take(&mut cx.fx);
-    let email_of = |model: &Model, user| {
-        model
-            .users
-            .get(&user)
-            .map(|u: &crate::model::User| u.email.clone())
-            .unwrap_or_default()
+    conclude(cx, &mut fx, &invitation, me, status);
+    cx.fx = fx;
+    Ok(Answer::Done)
+}
+
+/// The answer of `to` to an invitation, told to both; who accepts is a contact and gets the shares that waited.
+fn conclude(
+    cx: &mut Context<'_>,
+    fx: &mut Effects,
+    invitation: &Invitation,
+    to: UserHandle,
+    status: i64,
+) {
+    let now = cx.model.now();
+    let email_of = |user| {
+        let user = cx.model.users.get(&user);
+        user.map(|u| u.email.clone()).unwrap_or_default()
     };
     let packet = |mail: String| {
         Object::new()
-            .with("p", handle)
+            .with("p", invitation.handle)
             .with("m", mail)
             .with("uts", now)
             .with("s", status)
     };
-    fx.to(
-        Channel::User(me),
-        "upci",
-        packet(email_of(cx.model, invitation.from)).with("ou", me),
-    );
+    if status == DENIED {
+        end_shares(cx.model, fx, invitation);
+    }
+    let (sender, receiver) = (email_of(invitation.from), email_of(to));
+    fx.to(Channel::User(to), "upci", packet(sender).with("ou", to));
+    let packet = packet(receiver);
+    if status != IGNORED {
+        fx.note(invitation.from, None, "upco", &packet);
+    }
     fx.to(
         Channel::User(invitation.from),
         "upco",
-        packet(own).with("ou", me),
+        packet.with("ou", to),
     );
-    if status != 1 {
-        cx.model.pending.remove(&handle);
+    if status != IGNORED {
+        cx.model.pending.remove(&invitation.handle);
     }
-    if status == 2 {
-        set_contact(cx.model, &mut fx, me, invitation.from, 1);
-        set_contact(cx.model, &mut fx, invitation.from, me, 1);
-        for (root, right) in invitation.shares {
-            super::share::grant(cx, &mut fx, root, invitation.from, me, right, None);
+    if status == ACCEPTED {
+        set_contact(cx.model, fx, to, invitation.from, 1, to);
+        set_contact(cx.model, fx, invitation.from, to, 1, to);
+        for (root, right) in &invitation.shares {
+            let waited = Some(invitation.handle);
+            super::share::grant(cx, fx, *root, invitation.from, to, *right, None, waited);
         }
     }
-    cx.fx = fx;
-    Ok(Answer::Done)
+}
+
+/// What waited with an invitation that came to nothing waits no longer.
+fn end_shares(model: &Model, fx: &mut Effects, invitation: &Invitation) {
+    for (root, _) in &invitation.shares {
+        super::share::end_pending(model, fx, *root, invitation.from, invitation.handle);
+    }
 }
 
 pub(super) fn set_level(cx: &mut Context<'_>, request: &Value) -> Result {
@@ -188,10 +244,10 @@ pub(super) fn set_level(cx: &mut Context<'_>, request: &Value) -> Result {
         return Err(ENOENT);
     }
     let mut fx = std::mem::take(&mut cx.fx);
-    set_contact(cx.model, &mut fx, me, other, level);
+    set_contact(cx.model, &mut fx, me, other, level, me);
     if level == 0 {
         // Who is no contact any more loses what was shared with him, and the other way round.
-        set_contact(cx.model, &mut fx, other, me, 0);
+        set_contact(cx.model, &mut fx, other, me, 0, me);
         for (owner, reader) in [(me, other), (other, me)] {
             let roots: Vec<NodeHandle> = cx
                 .model
@@ -251,6 +307,7 @@ fn set_contact(
     whose: UserHandle,
     other: UserHandle,
     level: i64,
+    by: UserHandle,
 ) {
     let since = model.now();
     let email = model
@@ -261,6 +318,13 @@ fn set_contact(
     if let Some(user) = model.users.get_mut(&whose) {
         user.contacts.insert(other, Contact { level, since });
     }
+    if by != whose {
+        let noted = Object::new()
+            .with("c", level)
+            .with("m", email.clone())
+            .with("ts", since);
+        fx.note(whose, Some(other), "c", &noted);
+    }
     let contact: Json = Object::new()
         .with("u", other)
         .with("c", level)
@@ -270,29 +334,35 @@ fn set_contact(
     fx.to(
         Channel::User(whose),
         "c",
-        Object::new().with("u", vec![contact]).with("ou", whose),
+        Object::new().with("u", vec![contact]).with("ou", by),
     );
 }
 
 /// The packets of an invitation for both sides.
-fn announce(model: &Model, fx: &mut Effects, invitation: &Invitation, stamp: Option<&'static str>) {
+fn announce(
+    model: &Model,
+    fx: &mut Effects,
+    invitation: &Invitation,
+    stamp: Option<(&'static str, i64)>,
+) {
     let own = model
         .users
         .get(&invitation.from)
         .map(|u| u.email.clone())
         .unwrap_or_default();
-    let stamped = |object: Object| object.maybe_key(stamp, invitation.updated);
+    let stamped = |object: Object| match stamp {
+        Some((name, value)) => object.with(name, value),
+        None => object,
+    };
     fx.to(
         Channel::User(invitation.from),
         "opc",
         stamped(outgoing(invitation, &own)),
     );
     if let Some(to) = model.user(&invitation.to) {
-        fx.to(
-            Channel::User(to.handle),
-            "ipc",
-            stamped(incoming(model, invitation)),
-        );
+        let packet = stamped(incoming(model, invitation));
+        fx.note(to.handle, None, "ipc", &packet);
+        fx.to(Channel::User(to.handle), "ipc", packet);
     }
 }
 
@@ -327,3 +397,8 @@ pub(super) fn incoming(model: &Model, invitation: &Invitation) -> Object {
         .with("ts", invitation.created)
         .with("uts", invitation.updated)
 }
+
+/// The `s` of `upci` and `upco` (api-and-transfers 4.4).
+const IGNORED: i64 = 1;
+const ACCEPTED: i64 = 2;
+const DENIED: i64 = 3;

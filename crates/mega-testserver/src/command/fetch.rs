@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Answer, Context, ESID, Result};
 use crate::json::read::{flag, number, text};
 use crate::json::{Json, Object};
-use crate::model::{Channel, Model, Right};
+use crate::model::{Channel, Model, Node, Right};
 use crate::wire::{NodeHandle, PublicHandle, UserHandle};
 
 pub(super) fn fetch(cx: &mut Context<'_>, request: &Value) -> Result {
@@ -98,7 +98,7 @@ impl Part {
     }
 
     /// The nodes of it, in the order of a listing.
-    fn nodes(&self, model: &Model, channel: Channel) -> Vec<NodeHandle> {
+    fn nodes<'a>(&self, model: &'a Model, channel: Channel) -> Vec<&'a Node> {
         let mut nodes = model.visible(channel);
         nodes.retain(|node| match self {
             Self::All => true,
@@ -106,7 +106,7 @@ impl Part {
             Self::Below { roots, levels } => {
                 let above = model
                     .tree()
-                    .ancestors(*node)
+                    .ancestors(node.handle)
                     .take(levels.map_or(usize::MAX, |n| n + 1));
                 above.into_iter().any(|n| roots.contains(&n.handle))
             }
@@ -139,9 +139,10 @@ fn user_tree(model: &mut Model, handle: UserHandle, cached: bool) -> String {
 }
 
 /// These nodes, and what is known of the account; `minimal` leaves out all but the account itself.
-fn user_part(model: &Model, handle: UserHandle, nodes: &[NodeHandle], minimal: bool) -> String {
+fn user_part(model: &Model, handle: UserHandle, nodes: &[&Node], minimal: bool) -> String {
     let channel = Channel::User(handle);
-    let mut out = String::from("{\"ok0\":");
+    let mut out = String::with_capacity(nodes.len() * ABOUT_A_NODE);
+    out.push_str("{\"ok0\":");
     let Some(user) = model.users.get(&handle).filter(|_| !minimal) else {
         return minimal_part(model, handle);
     };
@@ -163,11 +164,7 @@ fn user_part(model: &Model, handle: UserHandle, nodes: &[NodeHandle], minimal: b
 
     let mut shares = Vec::new();
     let mut links = Vec::new();
-    for node in nodes
-        .iter()
-        .filter_map(|h| model.tree().get(*h))
-        .filter(|n| n.owner == handle)
-    {
+    for node in nodes.iter().filter(|n| n.owner == handle) {
         let share = |target: Json, s: &crate::model::Share| -> Json {
             Object::new()
                 .with("h", node.handle)
@@ -212,6 +209,7 @@ fn user_part(model: &Model, handle: UserHandle, nodes: &[NodeHandle], minimal: b
         .with("opc", outgoing)
         .with("ipc", incoming)
         .with("cr", Vec::new())
+        .maybe("aesp", super::album::listed(model, handle))
         .with("st", model.tag())
         .with("sn", model.events.sn(channel, model.events.end(channel)));
     tail.write_tail(&mut out);
@@ -268,7 +266,7 @@ fn invitations(model: &Model, handle: UserHandle) -> (Vec<Json>, Vec<Json>, Vec<
 }
 
 /// What a visitor of a folder link gets: the root first, all keys under the link's key.
-fn link_tree(model: &Model, channel: Channel, nodes: &[NodeHandle]) -> String {
+fn link_tree(model: &Model, channel: Channel, nodes: &[&Node]) -> String {
     let mut out = String::from("{\"ok\":[]");
     nodes_and_versions(model, &mut out, channel, nodes, &[]);
     let tail = Object::new()
@@ -286,15 +284,11 @@ fn nodes_and_versions(
     model: &Model,
     out: &mut String,
     channel: Channel,
-    nodes: &[NodeHandle],
+    nodes: &[&Node],
     raw: &[String],
 ) {
     for (name, versions) in [(",\"f\":[", false), (",\"f2\":[", true)] {
-        let mut list = nodes
-            .iter()
-            .filter_map(|h| model.tree().get(*h))
-            .filter(|n| n.version == versions)
-            .peekable();
+        let mut list = nodes.iter().filter(|n| n.version == versions).peekable();
         if versions && list.peek().is_none() {
             continue;
         }
@@ -315,3 +309,6 @@ fn nodes_and_versions(
         out.push(']');
     }
 }
+
+/// Characters that most nodes take, so that a listing is not copied while it grows.
+const ABOUT_A_NODE: usize = 256;

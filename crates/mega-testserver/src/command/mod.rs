@@ -1,7 +1,10 @@
 //! The commands (api-and-transfers 5): one file per family.
 
+mod album;
 mod attribute;
+mod backup;
 mod contact;
+mod contact_link;
 mod fetch;
 mod link;
 mod login;
@@ -9,6 +12,7 @@ mod put;
 mod quota;
 mod recovery;
 mod registration;
+mod registration_v1;
 mod share;
 mod transfer;
 mod tree;
@@ -32,6 +36,8 @@ pub(crate) struct Context<'a> {
     pub(crate) who: Who,
     /// Replies carry sequence tags.
     pub(crate) tagged: bool,
+    /// The link of the set that the client looks at (`s=` in the URL).
+    pub(crate) album: Option<PublicHandle>,
     pub(crate) agent: String,
     pub(crate) fx: Effects,
     /// What is known of a link that the command could not open.
@@ -128,7 +134,11 @@ pub(crate) fn run(
 }
 
 fn dispatch(cx: &mut Context<'_>, request: &Value) -> Result {
-    match text(request, "a").unwrap_or_default() {
+    let name = text(request, "a").unwrap_or_default();
+    if let Some(code) = cx.user().ok().and_then(|u| u.refuses(name)) {
+        return Err(code);
+    }
+    match name {
         "us0" => login::prelogin(cx, request),
         "us" => login::login(cx, request),
         "sml" => login::logout(cx),
@@ -142,6 +152,7 @@ fn dispatch(cx: &mut Context<'_>, request: &Value) -> Result {
         "ug" => userdata::user_data(cx, request),
         "uq" => quota::quota(cx, request),
         "qbq" => quota::query_transfer(cx, request),
+        "sla" => userdata::notices_seen(cx),
         "uga" => attribute::get(cx, request),
         "up2" => attribute::put(cx, request),
         "upv" => attribute::put_versioned(cx, request),
@@ -167,17 +178,34 @@ fn dispatch(cx: &mut Context<'_>, request: &Value) -> Result {
         "ufa" => transfer::file_attribute(cx, request),
         "pfa" => transfer::attach(cx, request),
 
+        "asp" => album::put(cx, request),
+        "asr" => album::remove(cx, request),
+        "aep" => album::put_element(cx, request),
+        "aepb" => album::put_elements(cx, request),
+        "aer" => album::remove_element(cx, request),
+        "aerb" => album::remove_elements(cx, request),
+        "ass" => album::export(cx, request),
+        "aft" => album::fetch(cx),
+
         "upc" => contact::invite(cx, request),
         "upca" => contact::answer(cx, request),
         "ur2" | "ur" => contact::set_level(cx, request),
         "uk" => contact::public_key(cx, request),
         "uge" => contact::email(cx, request),
 
+        "clc" => contact_link::create(cx),
+        "clr" => contact_link::renew(cx),
+        "clg" => contact_link::query(cx, request),
+        "cld" => contact_link::delete(cx, request),
+
         "up" => registration::update(cx, request),
         "uc2" => registration::sign_up(cx, request),
+        "uc" => registration_v1::sign_up(cx, request),
+        "ud" => registration_v1::query(cx, request),
         "ucr" => registration::cancel_sign_up(cx),
         "ud2" => registration::confirm(cx, request),
         "avu" => registration::upgrade(cx, request),
+        "era" => recovery::resend_unlock(cx),
         "erm" => recovery::mail(cx, request),
         "erv" => recovery::verify(cx, request),
         "erx" => recovery::execute(cx, request),
@@ -185,9 +213,7 @@ fn dispatch(cx: &mut Context<'_>, request: &Value) -> Result {
         "sec" => recovery::confirm_email(cx, request),
 
         // Nothing to do, nothing to tell.
-        "log" | "sla" | "kma" | "kmac" | "lc" | "ping" | "mcd" | "gsc" | "sphb" => {
-            Ok(Answer::Value(0.into()))
-        }
+        "log" | "kma" | "kmac" | "lc" | "ping" | "mcd" | "gsc" => Ok(Answer::Value(0.into())),
         "stp" => Ok(Answer::Value(
             Object::new()
                 .with("ur", 0)
@@ -205,12 +231,11 @@ fn dispatch(cx: &mut Context<'_>, request: &Value) -> Result {
         "gmf" => Ok(Answer::Value(
             Object::new().with("flags", Object::new()).into(),
         )),
-        "sf" | "utt" | "utp" => Ok(Answer::Value(Vec::new().into())),
-        "sp" => {
-            let id = crate::wire::b64(&cx.model.seed.array::<8>());
-            Ok(Answer::Changed(id.into()))
-        }
-        "sr" => Ok(Answer::Value(0.into())),
+        "utt" | "utp" => Ok(Answer::Value(Vec::new().into())),
+        "sp" => backup::put(cx, request),
+        "sf" => backup::list(cx),
+        "sphb" => backup::beat(cx, request),
+        "sr" => backup::remove(cx, request),
         "gb" | "gpsa" | "gban" | "gnotif" | "gsur" | "smss" | "smsv" | "smslc" | "wmip" | "dev"
         | "mcf" => Err(ENOENT),
         name if name.starts_with("mc") || name.starts_with("pwm") || name.starts_with("vpn") => {
@@ -226,6 +251,7 @@ impl<'a> Context<'a> {
             model,
             who,
             tagged,
+            album: None,
             agent,
             fx: Effects::default(),
             refused: None,
@@ -269,6 +295,12 @@ impl<'a> Context<'a> {
             self.refused = Some(refused);
             refused.code
         })
+    }
+
+    /// Whether a node is in the set that the client looks at.
+    fn in_album(&self, node: NodeHandle) -> bool {
+        let album = self.album.and_then(|link| self.model.open_album(link).ok());
+        album.is_some_and(|(_, album)| album.elements.values().any(|e| e.node == node))
     }
 
     /// The node a request names, if the caller has at least this right to it.

@@ -240,7 +240,8 @@ fn plan(
         let source = cx.open_link(PublicHandle::parse(link).ok_or(ENOENT)?)?;
         copy(cx, &mut node, source)?;
     } else if let Some(source) = existing {
-        if cx.model.right(&cx.who, source).is_none() && !cx.model.is_published(source) {
+        let seen = cx.model.right(&cx.who, source).is_some();
+        if !seen && !cx.model.is_published(source) && !cx.in_album(source) {
             return Err(EACCESS);
         }
         copy(cx, &mut node, source)?;

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Answer, Context, EARGS, Result};
 use crate::json::read::number;
 use crate::json::{Json, Object};
+use crate::model::fullness::WARN_PERCENT;
 
 pub(super) fn quota(cx: &mut Context<'_>, _request: &Value) -> Result {
     let model = &*cx.model;
@@ -17,11 +18,6 @@ pub(super) fn quota(cx: &mut Context<'_>, _request: &Value) -> Result {
         let numbers: Vec<Json> = model.count(root).into_iter().map(Json::from).collect();
         counts.push(root.to_string(), numbers);
     }
-    let state = match user.used {
-        used if used >= user.quota => 2,
-        used if used >= user.quota / 100 * 90 => 1,
-        _ => 0,
-    };
     let answer = Object::new()
         .with("mstrg", user.quota)
         .with("cstrg", user.used)
@@ -37,8 +33,15 @@ pub(super) fn quota(cx: &mut Context<'_>, _request: &Value) -> Result {
         .with("rtt", 0)
         .with("utype", 0)
         .with("balance", Vec::new())
-        .with("uslw", 9000)
-        .with("usl", state)
+        .with("uslw", WARN_PERCENT * 100)
+        .with(
+            "usl",
+            if user.paywall.is_some() {
+                PAYWALL
+            } else {
+                user.fullness()
+            },
+        )
         .with("subs", Vec::new())
         .with("plans", Vec::new())
         .with("features", Vec::new());
@@ -59,3 +62,6 @@ pub(super) fn query_transfer(cx: &mut Context<'_>, request: &Value) -> Result {
         .is_some_and(|allowance| transfer.used.saturating_add(bytes) > allowance);
     Ok(Answer::Value(if short { 2 } else { 0 }.into()))
 }
+
+/// The storage state of an account that is locked for want of payment.
+const PAYWALL: u8 = 4;

@@ -25,6 +25,18 @@ pub(super) fn mail(cx: &mut Context<'_>, request: &Value) -> Result {
     Ok(Answer::Value(0.into()))
 }
 
+/// `era`: the mail that unlocks an account once more. For no other reason of a block (SDK include/megaapi.h
+/// `MegaApi::resendVerificationEmail`, which tells the codes).
+pub(super) fn resend_unlock(cx: &mut Context<'_>) -> Result {
+    let user = cx.user()?;
+    if user.blocked != Some(WEAK_PROTECTION) {
+        return Err(EACCESS);
+    }
+    let (handle, email) = (user.handle, user.email.clone());
+    send(cx, handle, email, Purpose::Unlock, None);
+    Ok(Answer::Value(0.into()))
+}
+
 fn send(
     cx: &mut Context<'_>,
     user: crate::wire::UserHandle,
@@ -51,7 +63,7 @@ pub(super) fn verify(cx: &mut Context<'_>, request: &Value) -> Result {
         Purpose::Park => 10,
         Purpose::ChangeEmail => 12,
         Purpose::Cancel => 21,
-        Purpose::Confirm => return Err(ENOENT),
+        Purpose::Confirm | Purpose::Unlock => return Err(ENOENT),
     };
     let user = cx.model.users.get(&mail.user).ok_or(ENOENT)?;
     let new = mail.pending.as_ref().map_or(&user.email, |p| &p.email);
@@ -155,6 +167,7 @@ fn park(cx: &mut Context<'_>, mail: &Mail, challenge: [u8; 32]) -> std::result::
     user.attributes
         .retain(|name, _| !name.starts_with(['*', '^', '+']));
     user.share_keys.clear();
+    user.albums.clear();
     Ok(())
 }
 
@@ -239,3 +252,6 @@ pub(super) fn confirm_email(cx: &mut Context<'_>, request: &Value) -> Result {
     cx.fx.to(Channel::User(mail.user), "se", packet);
     Ok(Answer::Done)
 }
+
+/// The reason of a block that a mail ends.
+const WEAK_PROTECTION: i64 = 700;

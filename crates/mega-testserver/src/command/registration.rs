@@ -24,6 +24,9 @@ pub(super) fn update(cx: &mut Context<'_>, request: &Value) -> Result {
         }
         return Ok(Answer::Changed(handle.into()));
     }
+    if text(request, "c").is_some() {
+        return super::registration_v1::confirm(cx, request);
+    }
     let handle = cx.handle()?;
     if let (Some(private), Some(public)) = (text(request, "privk"), text(request, "pubk")) {
         if cx.user()?.private_key.is_some() {
@@ -64,6 +67,15 @@ pub(super) fn update(cx: &mut Context<'_>, request: &Value) -> Result {
             values.push((name.clone(), value.to_owned()));
         }
     }
+    // The name is no attribute but a member of `ug` (megatools sets it while it registers).
+    let before = values.len();
+    if let Some((_, name)) = values.iter().find(|(name, _)| name == "name") {
+        cx.user_mut()?.name.clone_from(name);
+    }
+    values.retain(|(name, _)| name != "name");
+    if values.is_empty() && before > 0 {
+        return Ok(Answer::Changed(handle.into()));
+    }
     super::attribute::write(cx, values)?;
     Ok(Answer::Changed(handle.into()))
 }
@@ -101,16 +113,7 @@ pub(super) fn upgrade(cx: &mut Context<'_>, request: &Value) -> Result {
 /// `uc2`: an anonymous account asks for an address and a password.
 pub(super) fn sign_up(cx: &mut Context<'_>, request: &Value) -> Result {
     let handle = cx.handle()?;
-    let decoded = |name: &str| {
-        text(request, name)
-            .and_then(unb64)
-            .and_then(|b| String::from_utf8(b).ok())
-            .ok_or(EARGS)
-    };
-    let (email, name) = (decoded("m")?, decoded("n")?);
-    if !email.contains('@') {
-        return Err(EARGS);
-    }
+    let (email, name) = address(request)?;
     if cx.model.user(&email).is_some() {
         return Err(EEXIST);
     }
@@ -166,6 +169,21 @@ pub(super) fn sign_up(cx: &mut Context<'_>, request: &Value) -> Result {
     Ok(Answer::Value(0.into()))
 }
 
+/// Address and name of a registration, both in base64.
+pub(super) fn address(request: &Value) -> std::result::Result<(String, String), i64> {
+    let decoded = |name: &str| {
+        text(request, name)
+            .and_then(unb64)
+            .and_then(|b| String::from_utf8(b).ok())
+            .ok_or(EARGS)
+    };
+    let (email, name) = (decoded("m")?, decoded("n")?);
+    match email.contains('@') {
+        true => Ok((email, name)),
+        false => Err(EARGS),
+    }
+}
+
 pub(super) fn cancel_sign_up(cx: &mut Context<'_>) -> Result {
     let handle = cx.handle()?;
     cx.model.mails.retain(|m| m.user != handle || m.used);
@@ -174,41 +192,58 @@ pub(super) fn cancel_sign_up(cx: &mut Context<'_>) -> Result {
 
 /// `ud2`: the code of the mail comes back.
 pub(super) fn confirm(cx: &mut Context<'_>, request: &Value) -> Result {
-    let code = text(request, "c").ok_or(EARGS)?.to_owned();
-    let mail = cx
-        .model
-        .mails
-        .iter_mut()
-        .find(|m| m.code == code && m.purpose == Purpose::Confirm)
+    let code = text(request, "c").ok_or(EARGS)?;
+    let mail = cx.model.mails.iter().find(|m| m.code == code);
+    let mail = mail
+        .filter(|m| m.purpose == Purpose::Confirm)
+        .cloned()
         .ok_or(ENOENT)?;
-    if std::mem::replace(&mut mail.used, true) {
+    // Without credentials it is that of a version 1 password.
+    let pending = mail.pending.clone().filter(|p| p.credentials.is_some());
+    let pending = pending.ok_or(ENOENT)?;
+    if mail.used {
         return Err(EEXPIRED);
     }
-    let handle = mail.user;
-    let pending = mail.pending.clone().ok_or(ENOENT)?;
     if cx.model.user(&pending.email).is_some() {
         return Err(EEXIST);
     }
-    cx.model.emails.insert(pending.email.to_lowercase(), handle);
-    let user = cx.model.users.get_mut(&handle).ok_or(ENOENT)?;
+    let user = cx.model.users.get_mut(&mail.user).ok_or(ENOENT)?;
+    if let (Some(key), Some(credentials)) = (&pending.key, &pending.credentials) {
+        user.wrapped_master.clone_from(key);
+        user.credentials = credentials.clone();
+    }
+    settle(cx, &mail, &pending)?;
+    let answer: Vec<Json> = vec![
+        b64(pending.email.as_bytes()).into(),
+        b64(pending.name.as_bytes()).into(),
+        mail.user.into(),
+        2.into(),
+    ];
+    Ok(Answer::Changed(Json::Array(answer)))
+}
+
+/// An account that was registered has its address from now on, and the code of the mail is used up.
+pub(super) fn settle(
+    cx: &mut Context<'_>,
+    mail: &Mail,
+    pending: &PendingSignup,
+) -> std::result::Result<(), i64> {
+    let user = cx.model.users.get_mut(&mail.user).ok_or(ENOENT)?;
     user.email.clone_from(&pending.email);
     user.name.clone_from(&pending.name);
     user.confirmed = true;
-    if let (Some(key), Some(credentials)) = (pending.key, pending.credentials) {
-        user.wrapped_master = key;
-        user.credentials = credentials;
-    }
+    let handle = user.handle;
+    cx.model.emails.insert(pending.email.to_lowercase(), handle);
+    cx.model
+        .mails
+        .iter_mut()
+        .filter(|m| m.code == mail.code)
+        .for_each(|m| m.used = true);
     let packet = Object::new()
         .with("m", pending.email.clone())
         .with("u", handle);
     cx.fx.to(Channel::User(handle), "uec", packet);
-    let answer: Vec<Json> = vec![
-        b64(pending.email.as_bytes()).into(),
-        b64(pending.name.as_bytes()).into(),
-        handle.into(),
-        2.into(),
-    ];
-    Ok(Answer::Changed(Json::Array(answer)))
+    Ok(())
 }
 
 impl Model {
@@ -239,6 +274,8 @@ impl Model {
             blocked: None,
             second_factor: None,
             offered_factor: None,
+            business: None,
+            paywall: None,
             quota: DEFAULT_QUOTA,
             used: 0,
             transfer: crate::model::user::Transfer::default(),
@@ -247,6 +284,10 @@ impl Model {
             incoming: std::collections::BTreeSet::new(),
             share_keys: std::collections::BTreeMap::new(),
             pending_keys: Vec::new(),
+            albums: std::collections::BTreeMap::new(),
+            contact_link: None,
+            backups: std::collections::BTreeMap::new(),
+            notices: crate::model::notice::Notices::default(),
             logins: Vec::new(),
             login_block: crate::model::limits::LoginState::default(),
             raw_nodes: Vec::new(),

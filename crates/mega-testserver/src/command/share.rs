@@ -5,8 +5,9 @@ use serde_json::Value;
 use super::{Answer, Context, EARGS, ENOENT, Result, is_wire_text};
 use crate::json::read::{array, number, text};
 use crate::json::{Json, Object};
-use crate::model::{Channel, Holder, Kind, Right, Share};
-use crate::wire::{NodeHandle, UserHandle, unb64};
+use crate::model::effects::Effects;
+use crate::model::{Channel, Holder, Kind, Model, Right, Share};
+use crate::wire::{NodeHandle, RequestHandle, UserHandle, unb64};
 
 pub(super) fn share(cx: &mut Context<'_>, request: &Value) -> Result {
     let owner = cx.handle()?;
@@ -115,14 +116,30 @@ fn with_user(
             .is_ok_and(|u| u.contacts.get(&h).is_some_and(|c| c.level == 1))
     });
     let mut fx = std::mem::take(&mut cx.fx);
+    let mut withdrawn = Vec::new();
     match (other, right) {
-        (Some(other), None) => cx.model.end_share(&mut fx, root, other, owner),
+        (other, None) => {
+            if let Some(other) = other {
+                cx.model.end_share(&mut fx, root, other, owner);
+            }
+            for invitation in cx.model.pending.values_mut() {
+                let whose = invitation.from == owner && invitation.to.eq_ignore_ascii_case(whom);
+                if !whose || !invitation.shares.iter().any(|(h, _)| *h == root) {
+                    continue;
+                }
+                invitation.shares.retain(|(h, _)| *h != root);
+                withdrawn.push(invitation.handle);
+            }
+            for handle in withdrawn {
+                end_pending(cx.model, &mut fx, root, owner, handle);
+            }
+        }
         (Some(other), Some(_)) if other == owner => {
             cx.fx = fx;
             return Err(EARGS);
         }
         (Some(other), Some(right)) if is_contact => {
-            grant(cx, &mut fx, root, owner, other, right, key);
+            grant(cx, &mut fx, root, owner, other, right, key, None);
             let email = cx
                 .model
                 .users
@@ -135,7 +152,8 @@ fn with_user(
         (_, Some(right)) if whom.contains('@') => {
             let message = text(request, "msg").unwrap_or_default().to_owned();
             let share = Some((root, right));
-            if let Err(code) = super::contact::invite_for(cx, &mut fx, whom, &message, share) {
+            if let Err(code) = super::contact::invite_for(cx, &mut fx, whom, &message, share, false)
+            {
                 cx.fx = fx;
                 return Err(code);
             }
@@ -144,26 +162,41 @@ fn with_user(
             cx.fx = fx;
             return Err(ENOENT);
         }
-        (None, None) => cx
-            .model
-            .pending
-            .values_mut()
-            .filter(|i| i.from == owner && i.to.eq_ignore_ascii_case(whom))
-            .for_each(|i| i.shares.retain(|(h, _)| *h != root)),
     }
     cx.fx = fx;
     Ok(())
 }
 
-/// Shares a folder with a user: he gets the tree, the owner the confirmation.
+/// Tells the owner of a folder that a share of it waits for nobody any more.
+pub(super) fn end_pending(
+    model: &Model,
+    fx: &mut Effects,
+    root: NodeHandle,
+    owner: UserHandle,
+    invitation: RequestHandle,
+) {
+    let packet = Object::new()
+        .with("n", root)
+        .with("o", owner)
+        .with("p", invitation)
+        .with("ou", owner);
+    fx.owner(model, root, "s2", packet);
+}
+
+/// Shares a folder with a user: he gets the tree, the owner the confirmation. `pending` is the invitation it waited for.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one share; the parts come from two commands"
+)]
 pub(super) fn grant(
     cx: &mut Context<'_>,
-    fx: &mut crate::model::effects::Effects,
+    fx: &mut Effects,
     root: NodeHandle,
     owner: UserHandle,
     other: UserHandle,
     right: Right,
     key: Option<String>,
+    pending: Option<RequestHandle>,
 ) {
     let now = cx.model.now();
     let Some(node) = cx.model.tree.get_mut(root) else {
@@ -187,9 +220,16 @@ pub(super) fn grant(
         .maybe("k", key)
         .with("ou", owner);
     let path = cx.model.path(root);
-    fx.about(&path, Channel::User(owner), "s2", packet.clone());
+    // What waited for an answer is no longer pending (SDK `MegaClient::sc_shares`).
+    let full = match pending {
+        Some(handle) => packet.clone().with("p", handle).with("op", 1),
+        None => packet.clone(),
+    };
+    fx.about(&path, Channel::User(owner), "s2", full);
     fx.about(&path, Channel::User(other), "s2", packet);
     if fresh {
+        let noted = Object::new().with("n", root);
+        fx.note(other, Some(owner), "share", &noted);
         let channel = Channel::User(other);
         let mut lists = [Vec::new(), Vec::new()];
         for handle in cx.model.tree().subtree(root) {

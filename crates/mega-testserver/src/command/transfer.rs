@@ -19,7 +19,8 @@ pub(super) fn download(cx: &mut Context<'_>, request: &Value) -> Result {
                 .ok_or(EARGS)?;
             let seen = cx.model.right(&cx.who, handle).is_some();
             // An account may fetch what lies in somebody's folder link if it names the link's root.
-            let published = flag(request, "en") && cx.model.is_published(handle);
+            let published =
+                flag(request, "en") && cx.model.is_published(handle) || cx.in_album(handle);
             if cx.who == Who::Nobody && !published {
                 return Err(ESID);
             }
@@ -127,7 +128,13 @@ pub(super) fn file_attribute(cx: &mut Context<'_>, request: &Value) -> Result {
 }
 
 pub(super) fn attach(cx: &mut Context<'_>, request: &Value) -> Result {
-    let handle = cx.node_of(request, "n", Right::Write)?;
+    let handle = match text(request, "ph") {
+        Some(link) => {
+            let node = cx.open_link(PublicHandle::parse(link).ok_or(ENOENT)?)?;
+            cx.node(node, Right::Write)?.handle
+        }
+        None => cx.node_of(request, "n", Right::Write)?,
+    };
     let new = parse_file_attributes(text(request, "fa").ok_or(EARGS)?);
     if new.is_empty() {
         return Err(EARGS);

@@ -101,12 +101,8 @@ pub(super) fn delete_versions(cx: &mut Context<'_>) -> Result {
     // The newest of the old versions takes all older ones along, so only those are deleted whose parent is current.
     let versions: Vec<_> = visible
         .into_iter()
-        .filter(|h| {
-            cx.model
-                .tree()
-                .get(*h)
-                .is_some_and(|n| n.version && n.owner == handle)
-        })
+        .filter(|n| n.version && n.owner == handle)
+        .map(|n| n.handle)
         .collect();
     let mut fx = std::mem::take(&mut cx.fx);
     for version in versions.into_iter().rev() {

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Answer, Context, Result};
 use crate::json::Object;
 use crate::json::read::flag;
+use crate::model::fullness;
 use crate::model::user::Credentials;
 use crate::wire::b64;
 
@@ -34,8 +35,18 @@ pub(super) fn user_data(cx: &mut Context<'_>, request: &Value) -> Result {
         // A string, as crate mega demands.
         .with("ts", now.to_string())
         .with("na", 0)
+        .maybe("b", user.business.as_ref().map(|b| b.told()))
+        .maybe(
+            "uspw",
+            user.paywall
+                .map(|end| Object::new().with("dl", end).with("wts", Vec::new())),
+        )
         .with("flags", Object::new().with("ssrs", 1).with("mfae", 1));
-    for (name, attribute) in &user.attributes {
+    let full = user.attribute(fullness::ATTRIBUTE);
+    let stored = user.attributes.iter();
+    let stored = stored.filter(|(name, _)| *name != fullness::ATTRIBUTE);
+    let written = full.map(|a| (fullness::ATTRIBUTE.to_owned(), a));
+    for (name, attribute) in stored.map(|(n, a)| (n.clone(), a.clone())).chain(written) {
         if versioned {
             let value = Object::new()
                 .with("av", attribute.value.clone())
@@ -46,4 +57,15 @@ pub(super) fn user_data(cx: &mut Context<'_>, request: &Value) -> Result {
         }
     }
     Ok(Answer::Value(out.into()))
+}
+
+/// `sla`: the notifications were looked at; other sessions are told (`la`).
+pub(super) fn notices_seen(cx: &mut Context<'_>) -> Result {
+    let now = cx.model.now();
+    let user = cx.user_mut()?;
+    user.notices.seen = Some(now);
+    let handle = user.handle;
+    cx.fx
+        .to(crate::model::Channel::User(handle), "la", Object::new());
+    Ok(Answer::Done)
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::Model;
 use super::events::{Channel, Path, Told};
+use super::notice::Notice;
 use crate::json::{Object, write_text};
-use crate::wire::NodeHandle;
+use crate::wire::{NodeHandle, UserHandle};
 
 /// What a command did, as packets for everybody concerned, in order.
 #[derive(Debug, Default)]
@@ -14,6 +15,7 @@ pub(crate) struct Effects {
     /// The `i` argument of the command: repeated in the packets, so that the issuer can tell its own.
     pub(crate) i: Option<String>,
     list: Vec<(Channel, Packet)>,
+    notices: Vec<(UserHandle, Notice)>,
 }
 
 #[derive(Clone, Debug)]
@@ -97,6 +99,35 @@ impl Effects {
         }
     }
 
+    /// A notification for a user, unless it was he himself.
+    pub(crate) fn note(
+        &mut self,
+        user: UserHandle,
+        by: Option<UserHandle>,
+        kind: &str,
+        rest: &Object,
+    ) {
+        if by != Some(user) {
+            self.notices.push((user, Notice::new(kind, by, rest)));
+        }
+    }
+
+    /// A notification for every user who sees a node, but not for the one who did it.
+    pub(crate) fn note_watchers(
+        &mut self,
+        model: &Model,
+        node: NodeHandle,
+        by: UserHandle,
+        kind: &str,
+        rest: &Object,
+    ) {
+        for channel in model.watchers(node) {
+            if let Channel::User(user) = channel {
+                self.note(user, Some(by), kind, rest);
+            }
+        }
+    }
+
     /// Whether this listener gets anything that carries a tag.
     pub(crate) fn reaches(&self, channel: Channel) -> bool {
         self.list.iter().any(|(c, p)| *c == channel && p.tagged)
@@ -137,6 +168,12 @@ impl Model {
         }
         for (channel, packets) in groups {
             self.events.push(channel, packets);
+            if let Channel::User(user) = channel {
+                self.tell_fullness(user);
+            }
+        }
+        for (user, notice) in fx.notices {
+            self.note(user, notice);
         }
     }
 

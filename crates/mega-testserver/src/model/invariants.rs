@@ -114,6 +114,27 @@ impl Model {
                 ));
             }
         }
+        for user in self.users.values() {
+            for album in user.albums.values() {
+                for element in album.elements.values() {
+                    let file = self.tree.get(element.node);
+                    if !file.is_some_and(|n| n.kind == Kind::File && n.owner == user.handle) {
+                        out.push(format!(
+                            "{} holds {}, no file of the account",
+                            album.id, element.node
+                        ));
+                    }
+                    let times = album
+                        .elements
+                        .values()
+                        .filter(|e| e.node == element.node)
+                        .count();
+                    if times != 1 {
+                        out.push(format!("{} holds {} {times} times", album.id, element.node));
+                    }
+                }
+            }
+        }
         for (email, user) in &self.emails {
             let there = self.users.get(user);
             if there.is_none_or(|u| u.email.to_lowercase() != *email) {

@@ -129,6 +129,9 @@ impl Model {
                 .with("ph", link.handle)
                 .with("down", down)
                 .with("ts", link.created);
+            if let Some(owner) = self.tree.get(node).map(|n| n.owner) {
+                fx.note(owner, None, "ph", &packet);
+            }
             fx.owner(self, node, "ph", packet);
         }
         self.commit(fx, None, None);

@@ -6,7 +6,7 @@ use super::Model;
 use super::events::Channel;
 use super::limits::Order;
 use super::node::{Holder, Kind, Node};
-use crate::json::write_text;
+use crate::json::{write_text, write_within};
 use crate::seed::Seed;
 use crate::wire::{NodeHandle, b64};
 
@@ -24,20 +24,18 @@ impl Model {
     ) {
         let begin = out.len();
         out.push_str("{\"h\":\"");
-        let _ = write!(out, "{}", node.handle);
+        let _ = node.handle.write(out);
         out.push_str("\",\"p\":\"");
         if let Some(parent) = node.parent {
-            let _ = write!(out, "{parent}");
+            let _ = parent.write(out);
         }
-        let _ = write!(
-            out,
-            "\",\"u\":\"{}\",\"t\":{},\"a\":",
-            node.owner,
-            node.kind.number()
-        );
+        out.push_str("\",\"u\":\"");
+        let _ = node.owner.write(out);
+        let _ = write!(out, "\",\"t\":{},\"a\":", node.kind.number());
         write_text(out, &node.attributes);
-        out.push_str(",\"k\":");
-        write_text(out, &self.keys_for(node, viewer));
+        out.push_str(",\"k\":\"");
+        self.write_keys(out, node, viewer);
+        out.push('"');
         if node.kind == Kind::File {
             let _ = write!(out, ",\"s\":{}", node.size());
             let fa = file_attributes(node);
@@ -82,14 +80,7 @@ impl Model {
     }
 
     /// `k`: for a user his own key first, then those of shares; for a link visitor the link's first.
-    fn keys_for(&self, node: &Node, viewer: Channel) -> String {
-        let mut out = String::new();
-        let mut add = |holder: String, key: &str| {
-            if !out.is_empty() {
-                out.push('/');
-            }
-            let _ = write!(out, "{holder}:{key}");
-        };
+    fn write_keys(&self, out: &mut String, node: &Node, viewer: Channel) {
         let first = match viewer {
             Channel::User(user) => Some(Holder::User(user)),
             Channel::Link(link) => self.links.get(&link).map(|root| Holder::Share(*root)),
@@ -100,17 +91,21 @@ impl Model {
             .keys
             .iter()
             .filter(|(h, _)| !is_first(h) && matches!(h, Holder::Share(_)));
-        for (holder, key) in own.chain(others) {
-            match holder {
-                Holder::User(user) => add(user.to_string(), key),
-                Holder::Share(root) => add(root.to_string(), key),
+        for (i, (holder, key)) in own.chain(others).enumerate() {
+            if i > 0 {
+                out.push('/');
             }
+            let _ = match holder {
+                Holder::User(user) => user.write(out),
+                Holder::Share(root) => root.write(out),
+            };
+            out.push(':');
+            write_within(out, key);
         }
-        out
     }
 
     /// What a viewer sees: the roots of what he sees, each with everything below it, parents first.
-    pub(crate) fn visible(&self, viewer: Channel) -> Vec<NodeHandle> {
+    pub(crate) fn visible(&self, viewer: Channel) -> Vec<&Node> {
         let roots: Vec<NodeHandle> = match viewer {
             Channel::User(user) => match self.users.get(&user) {
                 Some(user) => [user.root, user.vault, user.bin]
@@ -128,9 +123,9 @@ impl Model {
             },
             Channel::Link(link) => self.links.get(&link).copied().into_iter().collect(),
         };
-        let mut out: Vec<NodeHandle> = roots
+        let mut out: Vec<&Node> = roots
             .into_iter()
-            .flat_map(|root| self.tree.subtree(root))
+            .flat_map(|root| self.tree.below(root))
             .collect();
         match (self.options.order, viewer) {
             // The first node of a folder link is its root, in any order.

@@ -3,9 +3,11 @@
 //! Nothing here knows HTTP or JSON requests; `command` changes it on behalf of clients, tests change it through
 //! `TestServer::with_model`.
 
+pub(crate) mod album;
 pub(crate) mod content;
 pub(crate) mod effects;
 pub(crate) mod events;
+pub(crate) mod fullness;
 mod graves;
 mod hostile;
 mod invariants;
@@ -13,17 +15,20 @@ pub(crate) mod limits;
 pub(crate) mod link;
 pub(crate) mod listing;
 pub(crate) mod node;
+pub(crate) mod notice;
 pub(crate) mod ops;
 pub(crate) mod plain;
 mod rollback;
 pub(crate) mod session;
 pub(crate) mod share;
+pub(crate) mod standing;
 pub(crate) mod storage;
 pub(crate) mod user;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+pub use album::{Album, AlbumLink, Element};
 pub use content::Content;
 pub use events::Channel;
 pub use hostile::{BlockEdit, Hostile, edit_block, resize};
@@ -32,6 +37,7 @@ pub use link::Link;
 pub use node::{Holder, Kind, Node, Right, Tree};
 pub use session::Session;
 pub use share::Share;
+pub use standing::Business;
 pub use user::{Contact, User};
 
 use crate::clock::Clock;
@@ -58,7 +64,8 @@ pub struct Model {
     pub(crate) tags: u64,
     pub(crate) sessions_opened: u64,
     pub(crate) accounts_made: usize,
-    pub(crate) challenges: Vec<String>,
+    /// Tokens of proofs of work, with the time when they were handed out.
+    pub(crate) challenges: Vec<(String, i64)>,
     pub(crate) replies: crate::service::idempotence::Replies,
     /// Members of node objects that are told wrong: (name, JSON).
     pub(crate) lies: HashMap<NodeHandle, Vec<(String, String)>>,

@@ -274,13 +274,18 @@ impl Tree {
     /// The node and everything below it, parents before children, versions included.
     #[must_use]
     pub fn subtree(&self, root: NodeHandle) -> Vec<NodeHandle> {
+        self.below(root).into_iter().map(|n| n.handle).collect()
+    }
+
+    /// As [`Tree::subtree`], with what the nodes are.
+    pub(crate) fn below(&self, root: NodeHandle) -> Vec<&Node> {
         let mut out = Vec::new();
         let mut stack = vec![root];
         while let Some(handle) = stack.pop() {
             let Some(node) = self.get(handle) else {
                 continue;
             };
-            out.push(handle);
+            out.push(node);
             stack.extend(node.children.values().rev());
         }
         out

@@ -42,6 +42,22 @@ impl Model {
             let rest = self.node_lists(channel, new, older).with("ou", by);
             fx.about(&path, channel, "t", rest);
         }
+        let handles = new.iter().map(|(h, _)| *h);
+        // What lies in something new comes with it.
+        let handles = handles.filter(|h| self.tree.get(*h).is_some_and(|n| n.parent == Some(at)));
+        fx.note_watchers(self, at, by, "put", &self.noted(at, handles));
+    }
+
+    /// What a notification says of nodes: where, which, and of what type.
+    fn noted(&self, at: NodeHandle, nodes: impl Iterator<Item = NodeHandle>) -> Object {
+        let list: Vec<Json> = nodes
+            .filter_map(|h| self.tree.get(h))
+            .map(|n| {
+                let node = Object::new().with("h", n.handle);
+                node.with("t", n.kind.number()).into()
+            })
+            .collect();
+        Object::new().with("n", at).with("f", list)
     }
 
     /// Where a node is: itself, then what it lies in.
@@ -107,6 +123,9 @@ impl Model {
         let before = self.watchers(handle);
         let from = self.path(handle);
         let owner = self.tree.get(target).map(|n| n.owner);
+        if owner != self.tree.get(handle).map(|n| n.owner) {
+            self.forget_elements(fx, handle);
+        }
         self.tree.reparent(handle, target, false);
         if let Some(owner) = owner {
             self.give(handle, owner);
@@ -151,6 +170,10 @@ impl Model {
                 fx.untagged(&to, channel, "t", rest);
             } else {
                 fx.about(&to, channel, "t", rest);
+                if let Channel::User(user) = channel {
+                    let noted = self.noted(target, std::iter::once(handle));
+                    fx.note(user, Some(by), "put", &noted);
+                }
             }
         }
     }
@@ -178,11 +201,17 @@ impl Model {
             self.tree.reparent(older, parent, is_version);
         }
         self.withdraw(fx, handle, by);
+        self.forget_elements(fx, handle);
         let rest = Object::new()
             .with("n", handle)
             .maybe("v", keep.map(|_| 1))
             .with("ou", by);
         fx.watchers(self, handle, "d", &rest);
+        // Of versions that go nobody is told (webclient js/notify.js `isUnwantedNotification`).
+        if let Some(parent) = parent.filter(|_| !is_version && keep.is_none()) {
+            let noted = self.noted(parent, std::iter::once(handle));
+            fx.note_watchers(self, handle, by, "d", &noted);
+        }
         for node in self.tree.remove(handle) {
             self.refund(node.owner, node.size());
             if node.kind == Kind::Folder {
@@ -263,6 +292,13 @@ impl Model {
         let path = self.path(handle);
         fx.about(&path, Channel::User(owner), "s2", rest.clone());
         fx.about(&path, Channel::User(user), "s2", rest);
+        // Either side is told of the other (SDK `MegaClient::sc_shares`).
+        let rest = Object::new().with("n", handle).with("o", owner);
+        for (whom, other) in [(user, owner), (owner, user)] {
+            if whom != by {
+                fx.note(whom, Some(other), "dshare", &rest);
+            }
+        }
     }
 
     /// Ends the share behind a folder link.

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::album::Album;
+use super::notice::Notices;
+use super::standing::Business;
 use crate::account::cipher::Key;
-use crate::wire::{NodeHandle, UserHandle};
+use crate::wire::{BackupHandle, ContactLinkHandle, NodeHandle, SetHandle, UserHandle};
 
 /// How a user proves who he is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -78,6 +81,7 @@ impl Mail {
             Purpose::Recover | Purpose::Park => "recover",
             Purpose::ChangeEmail => "verify",
             Purpose::Cancel => "cancel",
+            Purpose::Unlock => "emailverify",
         };
         format!("https://mega.nz/#{what}{}", self.code)
     }
@@ -97,6 +101,8 @@ pub enum Purpose {
     ChangeEmail,
     /// Cancel the account (21).
     Cancel,
+    /// Prove the address again, for an account that was blocked until then (`whyamiblocked` 700).
+    Unlock,
 }
 
 /// What `uc2` asked for, until it is confirmed.
@@ -143,6 +149,16 @@ impl Transfer {
     }
 }
 
+/// What a client told of a backup or a sync, in the members it used.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Backup {
+    pub(crate) said: serde_json::Map<String, serde_json::Value>,
+    /// The last sign of life.
+    pub(crate) beat: serde_json::Map<String, serde_json::Value>,
+    /// What the client called itself.
+    pub(crate) agent: String,
+}
+
 /// A user.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -179,6 +195,12 @@ pub struct User {
     pub second_factor: Option<String>,
     /// A second factor that was handed out and not yet enabled.
     pub(crate) offered_factor: Option<String>,
+    /// The business the account belongs to.
+    #[serde(default)]
+    pub business: Option<Business>,
+    /// Behind the paywall: when its data would go, Unix seconds.
+    #[serde(default)]
+    pub paywall: Option<i64>,
     /// Storage allowance in bytes.
     pub quota: u64,
     /// Bytes in use, all trees, bin and versions included.
@@ -195,6 +217,18 @@ pub struct User {
     pub share_keys: BTreeMap<NodeHandle, (String, String)>,
     /// Share keys sent by others (`pk`): (sender, share root, key).
     pub(crate) pending_keys: Vec<(UserHandle, NodeHandle, String)>,
+    /// Albums and playlists.
+    #[serde(default)]
+    pub albums: BTreeMap<SetHandle, Album>,
+    /// The link others reach this user by.
+    #[serde(default)]
+    pub contact_link: Option<ContactLinkHandle>,
+    /// Backups and syncs that clients registered.
+    #[serde(default)]
+    pub(crate) backups: BTreeMap<BackupHandle, Backup>,
+    /// What others did that concerns this user.
+    #[serde(default)]
+    pub(crate) notices: Notices,
     /// Times of recent logins.
     pub(crate) logins: Vec<i64>,
     /// How the logins stand with the long block.

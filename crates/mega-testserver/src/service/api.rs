@@ -48,7 +48,7 @@ impl Service {
             && user.blocked.is_some()
             && !names
                 .iter()
-                .all(|n| matches!(n.as_str(), "whyamiblocked" | "sml" | "us"))
+                .all(|n| matches!(n.as_str(), "whyamiblocked" | "sml" | "us" | "era"))
         {
             return Reply::text("-16");
         }
@@ -61,6 +61,7 @@ impl Service {
         // All or nothing, if the client asks for that (webclient js/utils/api.js `createRequestURL`).
         let before = (call.query("bc") == Some("1")).then(|| model.before());
         let mut context = Context::new(&mut model, who, tagged, agent);
+        context.album = call.query("s").and_then(PublicHandle::parse);
         let mut out = String::from("[");
         let mut failed = None;
         for (i, request) in commands.iter().enumerate() {

@@ -177,17 +177,19 @@ fn batch(
     out
 }
 
-/// The last notifications: there are none.
+/// The last notifications. Of a link there are none.
 fn notifications(model: &mut Model, call: &Call) -> Reply {
-    match listener(model, call) {
-        Ok((channel, _)) => {
-            let sn = model.events.sn(channel, model.events.end(channel));
-            Reply::text(format!(
-                "{{\"c\":[],\"u\":[],\"lsn\":\"{sn}\",\"fsn\":\"{sn}\",\"ltd\":0}}"
-            ))
-        }
-        Err(refused) => Reply::text(refused.text(call.tagged())),
-    }
+    let channel = match listener(model, call) {
+        Ok((channel, _)) => channel,
+        Err(refused) => return Reply::text(refused.text(call.tagged())),
+    };
+    let count = call.query("c").and_then(|c| c.parse().ok()).unwrap_or(0);
+    let sn = model.events.sn(channel, model.events.end(channel));
+    let user = match channel {
+        Channel::User(user) => Some(user),
+        Channel::Link(_) => None,
+    };
+    Reply::text(model.notifications(user, count, &sn))
 }
 
 /// What of it the client wants to hear.

@@ -6,22 +6,24 @@ use super::{Call, Reply, Service};
 use crate::wire::{b64, unb64_exact};
 
 impl Service {
-    /// A challenge, unless the request carries a valid answer to one. Every token is good once.
+    /// A challenge, unless the request carries a valid answer to one. Every token is good once, and not for ever.
     pub(super) fn challenge(&self, call: &Call, easiness: u8) -> Option<Reply> {
         let mut model = self.lock();
         if let Some(answer) = call.header("x-hashcash")
             && let Some((token, prefix)) = parse(answer)
-            && let Some(at) = model.challenges.iter().position(|t| *t == token)
+            && let Some(at) = model.challenges.iter().position(|(t, _)| *t == token)
         {
-            model.challenges.remove(at);
+            let (_, issued) = model.challenges.remove(at);
+            let fresh = model.now().saturating_sub(issued) <= LIFETIME;
             drop(model);
-            if solves(&token, prefix, easiness) {
+            if fresh && solves(&token, prefix, easiness) {
                 return None;
             }
             model = self.lock();
         }
         let token = b64(&model.seed.array::<48>());
-        model.challenges.push(token.clone());
+        let now = model.now();
+        model.challenges.push((token.clone(), now));
         if model.challenges.len() > 1000 {
             model.challenges.remove(0);
         }
@@ -29,6 +31,9 @@ impl Service {
         Some(Reply::empty(402).header("X-Hashcash", challenge))
     }
 }
+
+/// Seconds for which a token is good: what the SDK counts on (src/hashcash.cpp).
+const LIFETIME: i64 = 300;
 
 fn parse(answer: &str) -> Option<(String, [u8; 4])> {
     let mut parts = answer.trim().split(':');

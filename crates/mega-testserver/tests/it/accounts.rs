@@ -288,3 +288,143 @@ async fn whoever_fills_the_folder_of_another_learns_whose_account_is_full() {
     assert!(guest.put_file(&folder, b"0123456789")["f"].is_array());
     assert!(guest.put_file(&guest.root(), b"0123456789 and more")["f"].is_array());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_client_registers_with_a_version_one_password() {
+    let server = TestServer::start().await.unwrap();
+    let mut client = Client::anonymous(&server);
+    let pair = password::v1("bob@example.com", "a password");
+    let (master, challenge): (Key, Key) = ([3; 16], [7; 16]);
+    let wrapped = encrypt_block(&pair.key, master);
+    let ts = [challenge, encrypt_block(&master, challenge)].concat();
+    let handle = client.one(json!({"a":"up","k":b64(&wrapped),"ts":b64(&ts)}));
+    let session = client.one(json!({"a":"us","user":handle}));
+    client.auth = format!("&sid={}", session["tsid"].as_str().unwrap());
+    assert_eq!(client.one(json!({"a":"up","name":"Bob Brown"})), handle);
+    assert_eq!(client.one(json!({"a":"ug"}))["name"], "Bob Brown");
+    let keys = [wrapped, encrypt_block(&pair.key, challenge)].concat();
+    let (n, m) = (b64(b"Bob Brown"), b64(b"bob@example.com"));
+    assert_eq!(
+        client.one(json!({"a":"uc","c":b64(&keys[..31]),"n":n,"m":m})),
+        -2
+    );
+    assert_eq!(client.one(json!({"a":"uc","c":b64(&keys),"n":n,"m":m})), 0);
+
+    // The code begins with what the client left in it, and leads back to it.
+    let code = server.with_model(|m| m.mails().last().unwrap().code.clone());
+    assert_eq!(unb64(&code)[..32], keys);
+    let back = client.one(json!({"a":"ud","c":code}));
+    let want = json!([
+        m,
+        n,
+        handle,
+        b64(&wrapped),
+        b64(&encrypt_block(&pair.key, challenge))
+    ]);
+    assert_eq!(back, want);
+    assert_eq!(
+        client.one(json!({"a":"ud2","c":code})),
+        -9,
+        "it is none of the newer kind"
+    );
+
+    let uh = b64(&pair.auth);
+    let secret = server.account("key@example.com", "x").create();
+    let other = server.with_model(|m| {
+        let user = m.users().find(|u| u.handle == secret.handle).unwrap();
+        (user.private_key.clone(), user.public_key.clone())
+    });
+    let confirm = json!({"a":"up","c":code,"uh":uh,"privk":other.0,"pubk":other.1});
+    assert_eq!(client.one(confirm.clone()), handle);
+    assert_eq!(client.one(confirm), -8);
+    assert_eq!(client.one(json!({"a":"ud","c":code})), -8);
+
+    let fresh = Client::anonymous(&server);
+    assert_eq!(
+        fresh.one(json!({"a":"us0","user":"bob@example.com"})),
+        json!({"v":1})
+    );
+    let reply = fresh.one(json!({"a":"us","user":"bob@example.com","uh":uh}));
+    assert_eq!(reply["k"], json!(b64(&wrapped)));
+    assert!(reply["csid"].is_string(), "the keys came along");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mail_that_unlocks_an_account_comes_again_for_that_kind_of_block_alone() {
+    let server = TestServer::start().await.unwrap();
+    for (email, reason) in [("weak@example.com", 700), ("bad@example.com", 300)] {
+        let account = server.account(email, "password").without_keys();
+        account.blocked_because(reason).create();
+    }
+    server
+        .account("fine@example.com", "password")
+        .without_keys()
+        .create();
+    let resend = |email: &str| Client::sign_in(&server, email, "password").one(json!({"a":"era"}));
+    assert_eq!(resend("weak@example.com"), 0);
+    let mail = server.with_model(|m| m.mails().last().unwrap().link());
+    assert!(mail.starts_with("https://mega.nz/#emailverify"), "{mail}");
+    assert_eq!(resend("bad@example.com"), -11);
+    assert_eq!(resend("fine@example.com"), -11);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_pay_is_refused_in_the_way_of_his_account() {
+    use mega_testserver::Business;
+    let server = TestServer::start().await.unwrap();
+    let account = |email: &str| {
+        let account = server.account(email, "password").without_keys();
+        account.create().handle
+    };
+    let master = account("master@example.com");
+    account("sub@example.com");
+    let [boss, sub] =
+        ["master@example.com", "sub@example.com"].map(|e| Client::sign_in(&server, e, "password"));
+    let sn = sub.tree()["sn"].as_str().unwrap().to_owned();
+    let file = sub.put_file(&sub.root(), b"1")["f"][0]["h"].clone();
+    let set = |email: &str, business: Business| {
+        server.with_model(|m| m.set_business(email, Some(business)));
+    };
+
+    // A sub-user whose key is not there yet uploads nothing, but may do the rest.
+    let mut business = Business::sub_user(1, master);
+    business.key_missing = true;
+    set("sub@example.com", business);
+    assert_eq!(sub.one(json!({"a":"u","s":1})), -30);
+    assert_eq!(sub.one(json!({"a":"a","n":file,"at":"BBBB"})), 0);
+    let told = sub.one(json!({"a":"ug"}))["b"].clone();
+    assert_eq!(told, json!({"s":1,"m":0,"mu":[master.to_string()]}));
+
+    // Expired: nothing is written any more.
+    set("sub@example.com", Business::sub_user(-1, master));
+    set("master@example.com", Business::master(-1));
+    for client in [&boss, &sub] {
+        assert_eq!(client.one(json!({"a":"u","s":1})), -28);
+    }
+    assert_eq!(sub.one(json!({"a":"d","n":file})), -28);
+    assert!(sub.one(json!({"a":"g","g":1,"n":file}))["g"].is_string());
+    assert_eq!(boss.one(json!({"a":"ug"}))["b"], json!({"s":-1,"m":1}));
+    server.with_model(|m| m.set_business("sub@example.com", None));
+    assert!(sub.one(json!({"a":"u","s":1}))["p"].is_string());
+    let (packets, _) = sub.events(&sn);
+    let states = packets.iter().filter(|p| p["a"] == "ub");
+    let states: Vec<_> = states.map(|p| (p["s"].clone(), p["m"].clone())).collect();
+    let want = [
+        (json!(1), json!(0)),
+        (json!(-1), json!(0)),
+        (json!(0), Value::Null),
+    ];
+    assert_eq!(states, want);
+
+    // Behind the paywall nothing comes down either.
+    server.with_model(|m| m.set_paywall("sub@example.com", Some(1_800_000_000)));
+    assert_eq!(sub.one(json!({"a":"g","g":1,"n":file})), -29);
+    assert_eq!(sub.one(json!({"a":"p","t":"x","n":[]})), -29);
+    assert_eq!(
+        sub.one(json!({"a":"ug"}))["uspw"],
+        json!({"dl":1_800_000_000,"wts":[]})
+    );
+    assert_eq!(sub.one(json!({"a":"uq"}))["usl"], 4);
+    server.with_model(|m| m.set_paywall("sub@example.com", None));
+    assert_eq!(sub.one(json!({"a":"d","n":file})), 0);
+}

@@ -1,6 +1,7 @@
 //! The server from the outside: what a client sends and what it gets.
 
 mod accounts;
+mod albums;
 mod control;
 mod dead_links;
 mod dialects;
@@ -12,9 +13,11 @@ mod hooks;
 mod hostile;
 mod official;
 mod parts;
+mod people;
 mod program;
 mod rows;
 mod sequences;
 mod state;
 mod support;
 mod tls;
+mod world;

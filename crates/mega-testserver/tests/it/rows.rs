@@ -147,19 +147,94 @@ async fn small_questions_get_the_least_a_client_needs() {
         (json!({"a":"smss"}), json!(-9)),
         (json!({"a":"vpnr"}), json!(-9)),
         (json!({"a":"mcf"}), json!(-9)),
-        (json!({"a":"era"}), json!(-2)),
-        (json!({"a":"asp"}), json!(-2)),
-        (json!({"a":"clc"}), json!(-2)),
         (json!({"a":""}), json!(-2)),
         (json!({}), json!(-2)),
     ] {
         assert_eq!(client.one(command.clone()), answer, "{command}");
     }
-    let id = client.one(json!({"a":"sp"}));
-    assert_eq!(unb64(id.as_str().unwrap()).len(), 8);
     let idle = post(&client, &format!("/cs?{}&wlt=1", client.auth), b"");
     assert_eq!(idle, b"1");
     assert_eq!(post(&client, "/pf?h", b"unreachable.example"), b"");
     server.with_model(|m| m.set_transfer_quota("me@example.com", Some(10), 60));
     assert_eq!(client.one(json!({"a":"qbq","s":11})), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_told_when_it_fills_up_and_when_there_is_room_again() {
+    let server = TestServer::start().await.unwrap();
+    let account = server.account("me@example.com", "password").without_keys();
+    account.quota(1000).create();
+    let client = Client::sign_in(&server, "me@example.com", "password");
+    let root = client.root();
+    let mut sn = client.tree()["sn"].as_str().unwrap().to_owned();
+    let attribute = || client.one(json!({"a":"uga","ua":"^!usl","v":1}));
+    let state = || {
+        (
+            client.one(json!({"a":"uq"}))["usl"].clone(),
+            attribute()["av"].clone(),
+        )
+    };
+    let is = |level: i64, text: &str| (json!(level), json!(b64(text.as_bytes())));
+    assert_eq!(state(), is(0, "0"));
+    assert_eq!(client.one(json!({"a":"ug","v":1}))["^!usl"], attribute());
+    let mut told = || {
+        let (packets, next) = client.events(&sn);
+        sn = next;
+        let about = packets.iter().filter(|p| p["a"] == "ua");
+        about
+            .map(|p| (p["ua"].clone(), p["v"][0].clone()))
+            .collect::<Vec<_>>()
+    };
+    client.put_file(&root, &[1; 800]);
+    assert_eq!(told(), []);
+    client.put_file(&root, &[1; 150]);
+    assert_eq!(told(), [(json!(["^!usl"]), attribute()["v"].clone())]);
+    assert_eq!(state(), is(1, "1"));
+    let last = client.put_file(&root, &[1; 50])["f"][0]["h"].clone();
+    assert_eq!(state(), is(2, "2"));
+    client.one(json!({"a":"d","n":last}));
+    assert_eq!(state(), is(1, "1"));
+    server.with_model(|m| m.set_quota("me@example.com", 1 << 20));
+    assert_eq!(state(), is(0, "0"));
+    assert_eq!(told().len(), 3);
+    assert_eq!(client.one(json!({"a":"up2","^!usl":"MA"})), -11);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backups_are_registered_changed_listed_and_removed() {
+    let (_server, client) = start().await;
+    let folder = client.make_folder(&client.root());
+    let sync = json!({"a":"sp","t":0,"h":folder,"l":"TG9jYWw","d":"device","s":1,"ss":0});
+    let id = client.one(sync);
+    assert_eq!(unb64(id.as_str().unwrap()).len(), 8);
+    assert_eq!(client.one(json!({"a":"sp","id":id,"s":3})), id);
+    assert_eq!(
+        client.one(json!({"a":"sphb","id":id,"s":2,"p":50,"qu":1,"qd":0})),
+        0
+    );
+    let listed = client.one(json!({"a":"sf"}));
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    for (member, want) in [
+        ("id", id.clone()),
+        ("h", json!(folder)),
+        ("l", json!("TG9jYWw")),
+        ("s", json!(3)),
+    ] {
+        assert_eq!(listed[0][member], want, "{member}");
+    }
+    assert_eq!(
+        (&listed[0]["hb"]["p"], &listed[0]["hb"]["s"]),
+        (&json!(50), &json!(2))
+    );
+    assert_eq!(client.one(json!({"a":"sr","id":id})), 0);
+    for command in ["sr", "sphb", "sp"] {
+        assert_eq!(
+            client.one(json!({"a":command,"id":id,"s":1})),
+            -9,
+            "{command}"
+        );
+    }
+    let tagged = client.clone().tagged();
+    let id = tagged.one(json!({"a":"sp","t":0}));
+    assert_eq!((&id[0], id[1].is_string()), (&json!(0), true));
 }

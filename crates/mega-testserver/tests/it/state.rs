@@ -56,6 +56,20 @@ async fn everything_a_client_was_told_is_there_after_a_restart() {
     me.one(json!({"a":"up2","^!dv":"MA"}));
     me.put_file(&shared, b"shared");
     let waiting = me.upload(b"waits for its node");
+    // An album with a link, a link to the person, a backup, and what others did.
+    let album = me.one(json!({"a":"asp","k":"A".repeat(22),"t":0}))["id"].clone();
+    me.one(json!({"a":"aep","s":album,"h":file,"k":"A".repeat(43)}));
+    me.one(json!({"a":"ass","id":album}));
+    let person = me.one(json!({"a":"clc"}));
+    me.one(json!({"a":"sp","t":0,"h":shared}));
+    other.one(json!({"a":"upc","u":"third@example.com","aa":"a"}));
+    let notes = |client: &Client| {
+        let url = format!("/sc?c=50{}", client.auth);
+        let answer = http(&client.base, "POST", &url, &[], b"").unwrap();
+        let notes: Value = serde_json::from_slice(&answer.body).unwrap();
+        let list = notes["c"].as_array().unwrap().iter();
+        list.map(|n| n["t"].clone()).collect::<Vec<_>>()
+    };
     let (url, body) = (
         me.url(),
         json!([{"a":"p","t":root,"n":[{"h":"xxxxxxxx","t":1,"a":"AAAA","k":"A".repeat(22)}]}])
@@ -67,6 +81,9 @@ async fn everything_a_client_was_told_is_there_after_a_restart() {
     let (events, position) = me.events(&start);
     let sessions = me.one(json!({"a":"usl","x":1}));
     let quota = me.one(json!({"a":"uq","strg":1}));
+    let backups = me.one(json!({"a":"sf"}));
+    let noted = [notes(&me), notes(&other)];
+    assert_eq!(noted[1], [json!("ipc")], "the folder waits for his answer");
     drop(first);
 
     let second = server(folder.path()).await;
@@ -75,6 +92,10 @@ async fn everything_a_client_was_told_is_there_after_a_restart() {
     assert_eq!(tree(&other), theirs);
     assert_eq!(me.events(&start), (events, position.clone()));
     assert_eq!(me.one(json!({"a":"uq","strg":1})), quota);
+    assert_eq!(me.one(json!({"a":"sf"})), backups);
+    assert_eq!(me.one(json!({"a":"clc"})), person);
+    assert_eq!([notes(&me), notes(&other)], noted);
+    assert!(mine["aesp"]["p"][0]["ph"].is_string());
     let now = me.one(json!({"a":"usl","x":1}));
     assert_eq!(
         now.as_array().unwrap().len(),
