@@ -5,15 +5,11 @@
 //! Without `--email` everything runs against the embedded server: no account, no network. FOLDER is the workspace's own
 //! `crates/` unless one is given.
 
-use std::collections::BTreeMap;
 use std::error::Error;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
-use mega_client::{Client, Progress, SavedSession};
-use mega_examples::{Place, folder_argument};
+use mega_client::{Client, SavedSession};
+use mega_examples::{Bar, Place, bytes, compare, folder_argument, say};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -113,121 +109,4 @@ async fn main() -> Result<()> {
     mega.sign_out().await?;
     say("Signed out");
     Ok(())
-}
-
-/// Compares two folders byte for byte, modification times of the files included (MEGA keeps whole seconds).
-fn compare(left: &Path, right: &Path) -> Result<()> {
-    let (a, b) = (tree(left)?, tree(right)?);
-    let names: (Vec<_>, Vec<_>) = (a.keys().collect(), b.keys().collect());
-    if names.0 != names.1 {
-        return Err("the two folders do not hold the same names".into());
-    }
-    let mut total = 0;
-    for (name, meta) in &a {
-        if meta.is_dir() {
-            continue;
-        }
-        let (ours, theirs) = (fs::read(left.join(name))?, fs::read(right.join(name))?);
-        if ours != theirs {
-            return Err(format!("{} came back different", name.display()).into());
-        }
-        let seconds = |time: SystemTime| {
-            time.duration_since(SystemTime::UNIX_EPOCH)
-                .map(|t| t.as_secs())
-                .unwrap_or(0)
-        };
-        if seconds(meta.modified()?) != seconds(fs::metadata(right.join(name))?.modified()?) {
-            return Err(format!("{} came back with another time", name.display()).into());
-        }
-        total += ours.len() as u64;
-    }
-    say(&format!(
-        "Compared {} entries, {}: all equal, times included",
-        a.len(),
-        bytes(total)
-    ));
-    Ok(())
-}
-
-/// Every file and folder below a folder; links and special files are not part of an upload.
-fn tree(top: &Path) -> Result<BTreeMap<PathBuf, fs::Metadata>> {
-    let mut found = BTreeMap::new();
-    let mut todo = vec![top.to_path_buf()];
-    while let Some(folder) = todo.pop() {
-        for entry in fs::read_dir(&folder)? {
-            let entry = entry?;
-            let meta = entry.metadata()?;
-            if meta.is_dir() {
-                todo.push(entry.path());
-            } else if !meta.is_file() {
-                continue;
-            }
-            found.insert(entry.path().strip_prefix(top)?.to_path_buf(), meta);
-        }
-    }
-    Ok(found)
-}
-
-/// A progress bar fed from a [`Progress`].
-struct Bar {
-    progress: Progress,
-    bar: ProgressBar,
-    label: &'static str,
-    start: Instant,
-    ticker: tokio::task::JoinHandle<()>,
-}
-
-impl Bar {
-    fn new(label: &'static str) -> Self {
-        let progress = Progress::new();
-        let bar = ProgressBar::new(0);
-        if let Ok(style) =
-            ProgressStyle::with_template("  {prefix} [{bar:30}] {bytes}/{total_bytes} {msg}")
-        {
-            bar.set_style(style);
-        }
-        bar.set_prefix(label);
-        let (source, target) = (progress.clone(), bar.clone());
-        let ticker = tokio::spawn(async move {
-            loop {
-                target.set_length(source.bytes_total());
-                target.set_position(source.bytes_done());
-                target.set_message(format!(
-                    "{}/{} files",
-                    source.files_done(),
-                    source.files_total()
-                ));
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        });
-        Self {
-            progress,
-            bar,
-            label,
-            start: Instant::now(),
-            ticker,
-        }
-    }
-
-    fn finish(self) {
-        self.ticker.abort();
-        self.bar.finish_and_clear();
-        let seconds = self.start.elapsed().as_secs_f64().max(0.001);
-        let done = self.progress.bytes_done();
-        say(&format!(
-            "{} done: {} files, {} in {seconds:.1} s, {}/s",
-            self.label.trim(),
-            self.progress.files_done(),
-            bytes(done),
-            HumanBytes((done as f64 / seconds) as u64),
-        ));
-    }
-}
-
-fn bytes(count: u64) -> HumanBytes {
-    HumanBytes(count)
-}
-
-fn say(text: &str) {
-    println!("* {text}");
 }

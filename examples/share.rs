@@ -38,7 +38,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     mega.refresh().await?;
     println!("answer: {:?}", mega.read("/common/answer.txt").await?);
+    // Less is allowed from now on; they leave, or are shown out; and are no contact any more.
+    let share = mega.share("/common", FRIEND);
+    share.access(AccessLevel::Read).await?;
+    friend.refresh().await?;
+    for folder in friend.incoming_shares() {
+        println!(
+            "the friend may {:?} there",
+            folder.incoming_share().map(|share| share.1)
+        );
+        friend.delete(&folder).await?; // leaves it
+    }
+    mega.refresh().await?;
+    println!("{} shares are left", mega.shares().len());
+    mega.share("/common", FRIEND).await?;
     mega.unshare("/common", FRIEND).await?;
+    mega.remove_contact(FRIEND).await?;
 
     // A letter box: whoever has the link may add, and change nothing.
     mega.create_dir("/letters").await?;

@@ -1,9 +1,9 @@
-//! Content as it comes: written line by line, read as a stream and in part; many links at once; settings kept with the account. Run: `cargo run --example stream`.
+//! Content as it comes: written line by line, read as a stream and in part; settings kept with the account. Run: `cargo run --example stream`.
 
 use std::error::Error;
 
 use futures::TryStreamExt;
-use mega_client::{Progress, SortBy};
+use mega_client::SortBy;
 use mega_examples::Place;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
@@ -38,33 +38,21 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("{lines} lines, {}", file.integrity());
 
-    // A part of it, somewhere. That cannot be proven, and says so.
+    // A part of it, somewhere. It is proven when all of the file has been seen; of a large one that says "unverified".
     let mut file = mega.open(&node).await?;
     file.seek(std::io::SeekFrom::End(-6)).await?;
     let mut last = String::new();
     file.read_to_string(&mut last).await?;
     println!("the end is {:?}, {}", last.trim_end(), file.integrity());
 
-    // Many at once, counted, each with a result; and the largest first.
-    let names: Vec<String> = (1..=20).map(|n| format!("/pages/{n}.txt")).collect();
-    for (at, name) in names.iter().enumerate() {
-        mega.write(name, vec![b'x'; at * 10]).await?;
+    // The largest first; and what `rclone rcat` does: any reader, of whatever length.
+    for length in [10_u64, 1_000, 100] {
+        let reader = tokio::io::repeat(b'x').take(length);
+        mega.write_from(format!("/pages/{length}.txt"), reader)
+            .await?;
     }
-    let progress = Progress::new();
-    let links = mega.link_all(&names).progress(&progress).await;
-    println!(
-        "{} of {} links",
-        links.successes().count(),
-        progress.items_total()
-    );
-    for node in mega
-        .list("/pages")
-        .sort_by(SortBy::Size)
-        .descending()
-        .await?
-        .iter()
-        .take(3)
-    {
+    let largest = mega.list("/pages").sort_by(SortBy::Size).descending();
+    for node in largest.await? {
         println!("{} {}", node.size(), node.name());
     }
 

@@ -1,4 +1,4 @@
-//! Watches the changes that another client makes. Run: `cargo run --example watch`.
+//! Watches the changes that another client makes in a folder. Run: `cargo run --example watch`.
 
 use std::error::Error;
 
@@ -11,12 +11,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let place = Place::from_args().await?;
     let watcher = place.sign_in().await?;
     let worker = place.sign_in().await?;
-    let mut changes = watcher.changes();
+    // Only what happens in one folder; `watcher.changes()` would show all of the account.
+    watcher.create_dir("/watch-example").await?;
+    let folder = watcher.view("/watch-example")?;
+    let mut changes = folder.changes();
 
-    worker.create_dir("/inbox").await?;
-    worker.write("/inbox/letter.txt", "dear reader").await?;
-    worker.rename("/inbox/letter.txt", "read.txt").await?;
-    worker.delete("/inbox").await?;
+    worker.refresh().await?;
+    let worker_folder = worker.view("/watch-example")?;
+    worker.create_dir("/elsewhere").await?;
+    worker_folder.create_dir("/inbox").await?;
+    worker_folder
+        .write("/inbox/letter.txt", "dear reader")
+        .await?;
+    worker_folder
+        .rename("/inbox/letter.txt", "read.txt")
+        .await?;
+    worker_folder.delete("/inbox").await?;
 
     while let Some(change) = changes.next().await {
         match change? {
@@ -30,6 +40,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
 
+    worker
+        .delete_all(["/watch-example", "/elsewhere"])
+        .await
+        .into_result()?;
     worker.sign_out().await?;
     watcher.sign_out().await?;
     Ok(())

@@ -1,10 +1,17 @@
 //! What the examples share: a place to sign in to, and a folder to play with.
 
+mod bar;
+mod compare;
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use indicatif::HumanBytes;
 use mega_client::{Client, ClientBuilder, Credentials};
 use mega_testserver::TestServer;
+
+pub use self::bar::Bar;
+pub use self::compare::compare;
 
 /// A place to sign in to: the embedded server, or the real service when `--email` is given.
 #[derive(Debug)]
@@ -49,6 +56,18 @@ impl Place {
         }
     }
 
+    /// Who signs in.
+    pub fn credentials(&self) -> Credentials {
+        self.credentials.clone()
+    }
+
+    /// One more account, on the embedded server.
+    pub fn account(&self, email: &str, password: &str) {
+        if let Some(server) = &self.server {
+            server.account(email, password).create();
+        }
+    }
+
     /// Another person, signed in; only the embedded server has one.
     pub async fn somebody_else(&self) -> Result<Option<Client>, Box<dyn Error>> {
         let Some(server) = &self.server else {
@@ -76,4 +95,14 @@ pub fn folder_argument() -> PathBuf {
         }
     }
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates")
+}
+
+/// A number of bytes as people write it.
+pub fn bytes(count: u64) -> HumanBytes {
+    HumanBytes(count)
+}
+
+/// Prints a line.
+pub fn say(text: &str) {
+    println!("* {text}");
 }

@@ -115,8 +115,16 @@ impl<T> Refusable for (Target, Result<T>) {
     }
 }
 
+impl Refusable for () {
+    /// Only [`Client::close`](crate::Client::close) gives nothing. What it would have written, the next program learns from the service.
+    fn refused(error: Error) -> Self {
+        tracing::warn!(%error, "a client was not closed");
+    }
+}
+
 mod sealed {
     pub trait Sealed {}
+    impl Sealed for () {}
     impl<T> Sealed for crate::Result<T> {}
     impl<T> Sealed for crate::Bulk<T> {}
     impl<T> Sealed for (crate::Target, crate::Result<T>) {}

@@ -88,10 +88,10 @@ pub use self::pump::Changes;
 pub use self::sort::SortBy;
 pub use self::target::{Duplicates, Target};
 pub use self::transfer::{
-    Download, DownloadFolder, Existing, FileOutcome, FileReader, FileWriter, Filter, FolderReport,
-    Integrity, IntegrityPolicy, LengthProof, Open, OpenWriter, Outcome, Progress, QuotaPolicy,
-    Read, ReadRange, Receipt, SkipReason, TransferLimits, Unverified, Upload, UploadFolder,
-    Verdict, Verify,
+    Download, DownloadFolder, Existing, FileOutcome, FileReader, FileWriter, Filter, Fingerprint,
+    FolderReport, Integrity, IntegrityPolicy, LengthProof, Open, OpenWriter, Outcome, Progress,
+    QuotaPolicy, Read, ReadRange, Receipt, SkipReason, TransferLimits, Unverified, Upload,
+    UploadFolder, Verdict, Verify,
 };
 
 pub(crate) use self::offload::blocking;

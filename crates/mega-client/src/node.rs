@@ -226,7 +226,7 @@ impl Node {
 
     /// The name in the form that paths use: never empty, no `/`, no control character, not `.` or `..`.
     ///
-    /// A node that cannot be read gets a placeholder made from its handle; see [`Self::trouble`].
+    /// A node that cannot be read, or has no name, gets a placeholder made from its handle, which paths understand; see [`Self::trouble`].
     #[must_use]
     pub fn name(&self) -> &str {
         &self.inner.name
@@ -321,13 +321,16 @@ pub(crate) fn shown_name(mask: Mask, stored: &[u8]) -> String {
     SHOWN.encode_to_str(&decoded).into_owned()
 }
 
+/// What stands before the handle in the name shown for a node without a readable one.
+pub(crate) const PLACEHOLDER: &str = "undecryptable-";
+
 /// The name shown for a node without a readable one (NOD-6, NAM-12).
 pub(crate) fn placeholder(handle: NodeHandle, kind: NodeKind) -> String {
     match kind {
         NodeKind::Root => "Cloud Drive".to_owned(),
         NodeKind::Vault => "Vault".to_owned(),
         NodeKind::RubbishBin => "Rubbish Bin".to_owned(),
-        _ => format!("undecryptable-{handle}"),
+        _ => format!("{PLACEHOLDER}{handle}"),
     }
 }
 

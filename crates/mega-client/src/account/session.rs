@@ -256,7 +256,7 @@ impl Client {
         Ok(())
     }
 
-    /// The open sessions of the account.
+    /// The sessions of the account that the service lists: the open ones, and for a while those that have ended; `alive` tells them apart.
     ///
     /// # Errors
     ///

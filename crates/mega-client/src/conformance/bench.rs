@@ -44,6 +44,11 @@ pub trait Backstage: Send + Sync {
 
     /// How many command requests have been answered so far.
     fn requests(&self) -> Option<usize>;
+
+    /// How many of them asked for the whole tree.
+    fn tree_fetches(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// Something that no client would make.

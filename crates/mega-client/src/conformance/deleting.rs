@@ -151,10 +151,29 @@ async fn de_5(cx: Cx) -> Checked {
 }
 
 async fn de_6(cx: Cx) -> Checked {
-    for name in super::names::fixed() {
-        cx.mkdir(&name).await?;
-        cx.go(cx.mega.delete(cx.at(&name))).await?;
+    let names = super::names::fixed();
+    for name in &names {
+        cx.mkdir(name).await?;
+        cx.go(cx.mega.delete(cx.at(name))).await?;
     }
+    // A file that bears one name after the other, and is copied under it.
+    let file = cx.write("file", "x").await?.handle();
+    let copies = cx.mkdir("copies").await?.handle();
+    for name in &names {
+        let renamed = cx.go(cx.mega.rename(file, name.as_str())).await?;
+        same(renamed.name(), name.as_str(), "the name of the file")?;
+        cx.go(cx.mega.copy(file, copies)).await?.into_result()?;
+    }
+    let mut sorted = names.clone();
+    sorted.sort_unstable();
+    same(cx.names("copies").await?, sorted, "the names of the copies")?;
+    for copy in cx.list("copies").await? {
+        cx.go(cx.mega.delete(copy.handle())).await?;
+    }
+    same(cx.list("copies").await?.len(), 0, "copies that are left")?;
+    cx.go(cx.mega.delete_all([file, copies]))
+        .await
+        .into_result()?;
     same(
         cx.second().await?.list(cx.folder).await?.len(),
         0,

@@ -18,7 +18,7 @@ section! {
     "GN-4" any gn_4 "every operation can be dropped and repeated",
     "GN-5" any gn_5 "64 tasks of mixed operations keep everything in order",
     "GN-6" any gn_6 "a client that is dropped leaves nothing running",
-    "GN-7" any gn_7 "a saved session shows the same after a restart",
+    "GN-7" alone gn_7 "a saved session shows the same after a restart; with a tree on disk, without fetching it",
     "GN-8" any gn_8 "time and size are the same by list, stat, read and write",
     "GN-9" any gn_9 "a throttled client behaves the same",
 }
@@ -286,13 +286,30 @@ async fn gn_7(cx: Cx) -> Checked {
     let back: Client = cx.go(cx.bench().builder().resume(&saved)).await?;
     same(
         listed(back.list(cx.folder).recursive().sorted().await?),
-        before,
+        before.clone(),
         "the listing after the restart",
     )?;
     same(
         cx.go(back.read(cx.path("a/b/file"))).await?,
         "x",
         "the content after the restart",
+    )?;
+    back.close().await;
+    // With a folder for the tree the first program fetches it, and the next does not.
+    let trees = cx.local("trees")?;
+    let resume = || {
+        let builder = cx.bench().builder().cache_dir(&trees);
+        cx.go(builder.resume(&saved))
+    };
+    resume().await?.close().await;
+    let fetches = || cx.backstage().and_then(super::Backstage::tree_fetches);
+    let fetched = fetches();
+    let back = resume().await?;
+    same(fetches(), fetched, "times that the tree was fetched")?;
+    same(
+        listed(back.list(cx.folder).recursive().sorted().await?),
+        before,
+        "the listing out of the folder",
     )
 }
 

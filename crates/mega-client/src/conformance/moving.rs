@@ -1,6 +1,5 @@
 //! Section 7: renaming and moving.
 
-use super::bench::Form;
 use super::content::content;
 use super::subject::{Cx, NOBODY};
 use super::{Checked, holds, refused, same, section, some};
@@ -357,9 +356,15 @@ async fn mv_11(cx: Cx) -> Checked {
         vec!["file"],
         "entries for the owner",
     )?;
-    holds(
-        cx.form() != Form::Path || friend.stat(&file).await?.name() == "file",
-        "its name has changed here",
+    same(
+        cx.go(friend.stat(file.handle())).await?.name(),
+        "file",
+        "its name for the contact",
+    )?;
+    same(
+        cx.go(friend.read(file.handle())).await?,
+        "common",
+        "its content for the contact",
     )?;
     cx.mega
         .unshare(

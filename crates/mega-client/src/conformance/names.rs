@@ -47,5 +47,27 @@ pub(super) fn fixed() -> Vec<String> {
     }
     names.push("x".repeat(255));
     names.push("\u{8a9e}".repeat(255));
+    names.push("\u{8a9e}".repeat(85));
+    names
+}
+
+/// Names as they are stored that no client here would make.
+pub(super) fn foreign() -> Vec<String> {
+    let mut names: Vec<String> = [
+        "",
+        ".",
+        "..",
+        "/",
+        "a/b",
+        "../up",
+        "\0",
+        "a\nb",
+        "\u{201b}",
+        "\u{201b}\u{ff0f}",
+        "C:\\x",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    names.push("x".repeat(64 << 10));
     names
 }

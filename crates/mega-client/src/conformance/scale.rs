@@ -9,7 +9,7 @@ use super::bench::{Disturbance, Form};
 use super::content::{End, Reader, content};
 use super::subject::Cx;
 use super::{Checked, holds, not_applicable, refused, same, section, some};
-use crate::{ErrorKind, Existing, Progress, QuotaPolicy, TransferLimits};
+use crate::{Client, ErrorKind, Existing, Outcome, Progress, QuotaPolicy, TransferLimits};
 
 section! {
     "TR-1" any tr_1 "a tree comes back as it went, empty folders and odd names included",
@@ -95,22 +95,72 @@ async fn tr_2(cx: Cx) -> Checked {
     // Another size; another content of the same size; another time only.
     std::fs::write(from.join("one"), "longer")?;
     std::fs::write(from.join("a/border"), content(131_072, 81))?;
-    let touched = std::fs::File::options()
-        .write(true)
-        .open(from.join("a/b/c/with space"))?;
-    touched.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000))?;
-    drop(touched);
-    run().await?.into_result()?;
+    touch(&from.join("a/border"), at(2_000_000))?;
+    touch(&from.join("a/b/c/with space"), at(1_000_000))?;
+    let third = run().await?.into_result()?;
+    for (path, outcome) in [("one", "changed"), ("a/border", "changed")] {
+        let file = third.files().iter().find(|file| file.path == path);
+        let seen = some(file, path)?.outcome.to_string();
+        same(seen, outcome, path)?;
+    }
+    let file = third.files().iter();
+    let touched = file.filter(|file| matches!(file.outcome, Outcome::Touched));
+    let touched: Vec<_> = touched.map(|file| file.path.as_str()).collect();
+    same(touched, vec!["a/b/c/with space"], "files of another time")?;
+    same(third.transferred(), 2, "files moved by the third run")?;
+    same(
+        cx.stat("tree/a/b/c/with space").await?.modified(),
+        Some(at(1_000_000)),
+        "the changed time",
+    )?;
     holds(
         cx.read("tree/a/border").await? == content(131_072, 81),
         "the changed content",
     )?;
     same(cx.read("tree/one").await?, "longer", "the changed size")?;
+    // The same size and the same time: the samples tell.
+    std::fs::write(from.join("a/border"), content(131_072, 87))?;
+    touch(&from.join("a/border"), at(2_000_000))?;
+    let fourth = run().await?.into_result()?;
+    same(fourth.transferred(), 1, "files moved by the fourth run")?;
+    holds(
+        cx.read("tree/a/border").await? == content(131_072, 87),
+        "the content that changed behind its time",
+    )?;
     same(
         run().await?.into_result()?.transferred(),
         0,
         "files moved by a last run",
     )
+}
+
+fn at(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+fn touch(path: &Path, time: SystemTime) -> std::io::Result<()> {
+    let file = std::fs::File::options().write(true).open(path)?;
+    file.set_modified(time)
+}
+
+/// A client of its own that moves content slowly, so that something can happen on the way.
+async fn slow(cx: &Cx, bytes_per_second: u64) -> crate::Result<Client> {
+    let client = cx.fresh().await?;
+    let limits = client.limits().small_files_at_once(1);
+    client.set_limits(
+        limits
+            .download_rate(bytes_per_second)
+            .upload_rate(bytes_per_second),
+    );
+    Ok(client)
+}
+
+/// Does something as soon as so many bytes have moved.
+async fn after(progress: &Progress, bytes: u64, act: impl FnOnce()) {
+    while progress.bytes_done() < bytes {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    act();
 }
 
 async fn tr_3(cx: Cx) -> Checked {
@@ -203,7 +253,47 @@ async fn tr_5(cx: Cx) -> Checked {
         format!("failed: {failed:?}"),
     )?;
     holds(report.into_result().is_err(), "the whole reports success")?;
-    same(cx.read("to/7").await?, "file 7", "one of the others")
+    same(cx.read("to/7").await?, "file 7", "one of the others")?;
+    // One that is deleted while others are on their way.
+    let from = cx.local("vanishing")?;
+    for number in 0..10 {
+        std::fs::write(from.join(format!("{number}")), content(20_000, number))?;
+    }
+    let (client, progress) = (slow(&cx, 100_000).await?, Progress::new());
+    let upload = client.upload_folder(&from, cx.path("vanishing"));
+    let vanish = after(&progress, 1, || {
+        let _ = std::fs::remove_file(from.join("9"));
+    });
+    let (report, ()) = tokio::join!(cx.go(upload.progress(&progress)), vanish);
+    let report = report?;
+    let failed: Vec<_> = report.failed().collect();
+    let failed: Vec<_> = failed.iter().map(|(path, e)| (*path, e.kind())).collect();
+    same(failed, vec![("9", ErrorKind::NotFound)], "failed")?;
+    same(report.transferred(), 9, "files beside one that vanished")?;
+    cx.mega.refresh().await?;
+    same(cx.list("vanishing").await?.len(), 9, "what has arrived")?;
+    // And one that is cut and grows all the time.
+    let from = cx.local("cut")?;
+    std::fs::write(from.join("other"), "x")?;
+    std::fs::write(from.join("cut"), content(6_000_000, 88))?;
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (path, stopped) = (from.join("cut"), std::sync::Arc::clone(&stop));
+    let cutter = std::thread::spawn(move || {
+        let mut short = true;
+        while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+            if let Ok(file) = std::fs::File::options().write(true).open(&path) {
+                let _ = file.set_len(if short { 3_000_000 } else { 6_000_000 });
+            }
+            short = !short;
+        }
+    });
+    let report = cx.go(cx.mega.upload_folder(&from, cx.path("cut"))).await;
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    let _ = cutter.join();
+    let report = report?;
+    let failed: Vec<_> = report.failed().map(|(path, e)| (path, e.kind())).collect();
+    same(failed, vec![("cut", ErrorKind::SourceChanged)], "failed")?;
+    same(cx.names("cut").await?, vec!["other"], "what has arrived")
 }
 
 async fn tr_6(cx: Cx) -> Checked {
@@ -226,20 +316,28 @@ async fn tr_6(cx: Cx) -> Checked {
             format!("{connections} connections"),
         )?;
     }
-    let progress = Progress::new();
-    progress.cancel();
-    let stopped = cx
-        .go(cx
-            .mega
-            .download(cx.at("file"), to.join("stopped"))
-            .progress(&progress))
-        .await;
-    refused(
-        stopped,
-        &[ErrorKind::Cancelled],
-        "a download that was stopped",
-    )?;
-    holds(!to.join("stopped").exists(), "it left a file")
+    // Stopped before it begins, and on the way.
+    let client = slow(&cx, 2 << 20).await?;
+    let target = client.stat(cx.path("file")).await?.handle();
+    for moved in [0, 1] {
+        let progress = Progress::new();
+        let download = client.download(target, to.join("stopped"));
+        let stop = after(&progress, moved, || progress.cancel());
+        let (stop, download) = (stop, cx.go(download.progress(&progress)));
+        let ((), stopped) = tokio::join!(biased; stop, download);
+        refused(
+            stopped,
+            &[ErrorKind::Cancelled],
+            "a download that was stopped",
+        )?;
+        same(std::fs::read_dir(&to)?.count(), 2, "local files after it")?;
+        // Whoever still worked would go on counting.
+        let done = progress.bytes_done();
+        let first = client.read(target).range(0..1000);
+        same(cx.go(first).await?.len(), 1000, "bytes read afterwards")?;
+        same(progress.bytes_done(), done, "bytes that moved afterwards")?;
+    }
+    Ok(())
 }
 
 async fn tr_7(cx: Cx) -> Checked {
@@ -252,14 +350,20 @@ async fn tr_7(cx: Cx) -> Checked {
         !cx.second().await?.exists(cx.path("file")).await?,
         "it left a node",
     )?;
-    // A limit on memory.
-    let before = cx.mega.limits();
-    cx.write("large", content(300_000, 85)).await?;
-    let progress = Progress::new();
-    cx.go(cx.mega.read(cx.at("large")).progress(&progress))
-        .await?;
-    same(progress.bytes_done(), 300_000, "what the progress counted")?;
-    same(cx.mega.limits(), before, "the limits")
+    // A limit on what is moved: whoever counts, stops it.
+    let (client, progress) = (slow(&cx, 500_000).await?, Progress::new());
+    let upload = client
+        .write(cx.path("large"), content(3_000_000, 85))
+        .progress(&progress);
+    let stop = after(&progress, 100_000, || progress.cancel());
+    let (stopped, ()) = tokio::join!(cx.go(upload), stop);
+    refused(stopped, &[ErrorKind::Cancelled], "an upload over the limit")?;
+    holds(progress.bytes_done() >= 100_000, "nothing was counted")?;
+    same(
+        cx.second().await?.list(cx.folder).await?.len(),
+        0,
+        "nodes after it",
+    )
 }
 
 async fn tr_8(cx: Cx) -> Checked {

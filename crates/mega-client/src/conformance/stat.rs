@@ -1,6 +1,7 @@
 //! Section 2: stat and lookup.
 
-use super::names::fixed;
+use super::bench::Plant;
+use super::names::{fixed, foreign};
 use super::subject::{Cx, NOBODY};
 use super::{Checked, holds, refused, same, section};
 use crate::{ErrorKind, NodeKind, Target};
@@ -10,7 +11,7 @@ section! {
     "ST-2" any st_2 "what is missing is NotFound, also below something missing and below a file",
     "ST-3" any st_3 "the wrong kind is told apart",
     "ST-4" any st_4 "parents that were made on the way are there",
-    "ST-5" any st_5 "all the fixed names can be made, listed, looked at, read and deleted",
+    "ST-5" any st_5 "all the fixed names can be made, listed, looked at, read and deleted; hostile ones of others can be read",
     "ST-6" any st_6 "percent signs are part of the name",
     "ST-7" any st_7 "a delimiter inside a name stays inside the name",
     "ST-8" any st_8 "case matters",
@@ -126,7 +127,56 @@ async fn st_5(cx: Cx) -> Checked {
             .map(|name| Target::Path(cx.path(&format!("d/{name}")))),
     );
     cx.go(all).await.into_result()?;
-    same(cx.list("d").await?.len(), 0, "what is left")
+    same(cx.list("d").await?.len(), 0, "what is left")?;
+    // What nobody may make.
+    for name in ["", &"x".repeat(64 << 10)] {
+        let invalid = [ErrorKind::InvalidName];
+        let renamed = cx.go(cx.mega.rename(cx.at("d"), name)).await;
+        refused(renamed, &invalid, "an empty or endless name")?;
+    }
+    let endless = cx.mkdir(&"x".repeat(64 << 10)).await;
+    refused(endless, &[ErrorKind::InvalidName], "an endless folder name")?;
+    st_5_foreign(&cx).await
+}
+
+/// Names that only another client would make are tolerated when they are read.
+async fn st_5_foreign(cx: &Cx) -> Checked {
+    let Some(stage) = cx.backstage() else {
+        return Ok(());
+    };
+    let folder = cx.mkdir("foreign").await?.handle();
+    let mut planted = Vec::new();
+    for name in foreign() {
+        let plant = Plant::Named {
+            parent: folder,
+            name: name.clone(),
+            content: name.clone().into_bytes(),
+        };
+        match stage.plant(plant) {
+            Some(node) => planted.push((name, node)),
+            None => return super::not_applicable("the bench cannot make such names"),
+        }
+    }
+    let fresh = cx.fresh().await?;
+    same(
+        fresh.list(folder).await?.len(),
+        planted.len(),
+        "entries with hostile names",
+    )?;
+    for (name, handle) in planted {
+        let node = fresh.stat(handle).await?;
+        let shown: String = name.escape_debug().take(60).collect();
+        holds(
+            !node.name().is_empty() && !node.name().contains('/'),
+            format!("{shown} is shown as {:?}", node.name()),
+        )?;
+        let read = cx.go(fresh.read(handle)).await?;
+        same(read, name.as_bytes(), &format!("{shown} by its handle"))?;
+        let path = fresh.path_of(&node).unwrap_or_default();
+        let found = cx.go(fresh.stat(path)).await?;
+        same(found.handle(), handle, &format!("{shown} by its path"))?;
+    }
+    Ok(())
 }
 
 async fn st_6(cx: Cx) -> Checked {

@@ -31,12 +31,7 @@ impl Ground {
         let mega = bench.client().await?;
         let second = bench.client().await?;
         let was_empty = mega.list("/").await?.is_empty();
-        let random = FolderKey::random(&mut os_rng());
-        let number = random
-            .expose_secret()
-            .iter()
-            .take(6)
-            .fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+        let number = random();
         let home = format!("/conformance-{number:012x}");
         mega.create_dir(&home).await?;
         let scratch = bench
@@ -65,6 +60,13 @@ impl Ground {
     }
 }
 
+/// Six random bytes as a number.
+fn random() -> u64 {
+    let random = FolderKey::random(&mut os_rng());
+    let bytes = random.expose_secret().iter().take(6);
+    bytes.fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
+}
+
 /// What one check works with.
 #[derive(Clone)]
 pub(super) struct Cx {
@@ -91,6 +93,11 @@ impl Cx {
             folder: made.handle(),
             id,
         })
+    }
+
+    /// A number that is another one each time.
+    pub(super) fn random(&self) -> u64 {
+        random()
     }
 
     pub(super) fn scale(&self) -> Scale {

@@ -78,8 +78,15 @@ async fn wr_2(cx: Cx) -> Checked {
 
 async fn wr_3(cx: Cx) -> Checked {
     let bytes = content(400_000, 23);
-    for said in [400_001, 800_000, 524_288] {
-        let reader = Reader::new(bytes.clone(), 1 << 16, End::Well);
+    // By one byte, by half, and ending on borders of chunks.
+    for (len, said) in [
+        (400_000, 400_001),
+        (400_000, 800_000),
+        (131_072, 400_000),
+        (393_216, 393_217),
+        (0, 1),
+    ] {
+        let reader = Reader::new(content(len, 23), 1 << 16, End::Well);
         let upload = cx.piping("short", reader).size(said);
         refused(
             cx.go(upload).await,
@@ -213,12 +220,25 @@ async fn wr_8(cx: Cx) -> Checked {
             writer.write_all(piece).await?;
             writer.write_all(&[]).await?;
         }
-        let mut rest = bytes::Buf::chain(bytes::Bytes::copy_from_slice(rest), &b""[..]);
+        let (middle, end) = rest.split_at(50_001);
+        let mut rest = bytes::Buf::chain(middle, end);
         writer.write_all_buf(&mut rest).await?;
         writer.close().await?;
         holds(
             cx.read("written").await? == bytes,
             "what a writer was given",
+        )?;
+        // And all of it at once.
+        let mut open = cx.mega.writer(cx.path("at once"));
+        if let Some(size) = size {
+            open = open.size(size);
+        }
+        let mut writer = cx.go(open).await?;
+        writer.write_all(&bytes).await?;
+        writer.close().await?;
+        holds(
+            cx.read("at once").await? == bytes,
+            "what a writer was given at once",
         )?;
     }
     Ok(())
@@ -386,18 +406,22 @@ async fn wr_14(cx: Cx) -> Checked {
         cx.mega.write(path.as_str(), one).into_future(),
         second.write(path.as_str(), two).into_future()
     );
-    for wrote in [first, other] {
-        if let Err(error) = wrote {
-            holds(
+    cx.mega.refresh().await?;
+    for (wrote, content) in [first, other].into_iter().zip(&contents) {
+        match wrote {
+            Ok(node) => holds(
+                cx.mega.read(node.handle()).await? == *content,
+                "a write that succeeded has lost its content",
+            )?,
+            Err(error) => holds(
                 matches!(
                     error.kind(),
                     ErrorKind::AlreadyExists | ErrorKind::Precondition
                 ),
                 error.to_string(),
-            )?;
+            )?,
         }
     }
-    cx.mega.refresh().await?;
     let heads = cx.mega.find_all(&path)?;
     holds(!heads.is_empty(), "nothing is there")?;
     for head in &heads {

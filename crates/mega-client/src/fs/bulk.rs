@@ -157,7 +157,7 @@ impl<T> fmt::Debug for BulkCall<T> {
 }
 
 /// How many items are under way together: as many as a few requests carry, and no more in memory however long the list is.
-const AT_ONCE: usize = 1000;
+pub(super) const AT_ONCE: usize = 1000;
 
 /// One result for each item of a bulk call, in the order in which the items were given. One that fails does not stop the others.
 #[derive(Debug)]

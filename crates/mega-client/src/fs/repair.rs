@@ -11,13 +11,13 @@ use mega_protocol::commands::SupplyShareKeys;
 
 use super::access::find;
 use super::release::{subtree_keys, wrap_for_shares};
-use crate::Client;
 use crate::builder::BoxFuture;
 use crate::error::{Error, Result};
 use crate::node::Node;
 use crate::offload::blocking;
 use crate::target::{Target, Want};
 use crate::transfer::{local_raw_name, proven_fingerprint};
+use crate::{Client, Progress};
 
 /// How many node keys travel with one command.
 const KEYS_AT_ONCE: usize = 1000;
@@ -34,7 +34,7 @@ impl Client {
     /// [`NotFound`](crate::ErrorKind::NotFound) for either side, [`NotADirectory`](crate::ErrorKind::NotADirectory) when one is a folder and the other is not. What goes wrong with
     /// single files is in the report.
     ///
-    /// Cancel safety: what was repaired stays repaired.
+    /// Cancel safety: what was repaired stays repaired. To stop and still be told what was done, use [`Repair::progress`].
     ///
     /// ```
     /// # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
@@ -61,6 +61,7 @@ impl Client {
             target: target.into(),
             names: LocalPolicy::default(),
             dry_run: false,
+            progress: Progress::new(),
         }
     }
 
@@ -139,6 +140,7 @@ pub struct Repair {
     target: Target,
     names: LocalPolicy,
     dry_run: bool,
+    progress: Progress,
 }
 
 /// What became of one file.
@@ -218,6 +220,13 @@ impl Repair {
         self
     }
 
+    /// Counts the bytes that are compared and the files that are looked at, as far as they are known yet, and lets somebody stop it: what was repaired stays so, and
+    /// the report has every file that is not done as failed, being [`Cancelled`](crate::ErrorKind::Cancelled).
+    pub fn progress(mut self, progress: &Progress) -> Self {
+        self.progress = progress.clone();
+        self
+    }
+
     async fn run(&self) -> Result<RepairReport> {
         let client = &self.client;
         client.account()?;
@@ -269,17 +278,22 @@ impl Repair {
     }
 
     async fn one(&self, local: PathBuf, node: NodeHandle) -> Repaired {
-        match self.try_one(local, node).await {
-            Ok(done) => done,
-            Err(error) => Repaired::Failed(error),
-        }
+        self.progress.expect(1, 0);
+        let done = self.try_one(local, node).await;
+        self.progress.file_done();
+        done.unwrap_or_else(Repaired::Failed)
     }
 
     async fn try_one(&self, local: PathBuf, node: NodeHandle) -> Result<Repaired> {
         let client = &self.client;
         let seen = client.node_of(node)?;
         let remote = client.remote_file_of(&seen)?;
-        let proven = blocking(move || proven_fingerprint(&local, &remote)).await?;
+        let compared = {
+            let progress = self.progress.clone();
+            blocking(move || proven_fingerprint(&local, &remote, &progress))
+        };
+        // A thread that compares sees the cancellation, too, and ends by itself.
+        let proven = self.progress.unless_cancelled(compared).await?;
         let Some(fingerprint) = proven else {
             return Ok(Repaired::Different(seen));
         };

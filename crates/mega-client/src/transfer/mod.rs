@@ -12,7 +12,7 @@
 //! | `source`, `seal`, `send`, `spool` | content to the service: read once, encrypted ahead, parallel parts |
 //! | `blocks` | an open file that several readers share |
 //! | `pipe` | content on its way from a writer to its upload |
-//! | `download`, `upload`, `read`, `write`, `writer`, `open`, `verify` | what a caller sees |
+//! | `download`, `upload`, `read`, `write`, `writer`, `open`, `verify`, `fingerprint` | what a caller sees |
 //! | `folder` | whole trees, both ways |
 
 mod address;
@@ -22,6 +22,7 @@ mod carry_on;
 mod download;
 mod existing;
 mod fetch;
+mod fingerprint;
 mod folder;
 mod gate;
 mod integrity;
@@ -62,6 +63,7 @@ use mega_protocol::Api;
 
 pub use download::Download;
 pub use existing::Existing;
+pub use fingerprint::Fingerprint;
 pub use folder::{
     DownloadFolder, FileOutcome, Filter, FolderReport, Outcome, SkipReason, UploadFolder,
 };

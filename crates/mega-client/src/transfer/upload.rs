@@ -135,7 +135,7 @@ impl Upload {
         self
     }
 
-    /// Writes down how far it is, in a file in this local folder. When the upload fails or its process dies, the
+    /// Writes down how far it is, in a file in this local folder, which is made for its owner only if need be. When the upload fails or its process dies, the
     /// same call goes on with what the storage hosts have, in this process or a later one. They keep
     /// it for about two days.
     ///

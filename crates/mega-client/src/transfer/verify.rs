@@ -226,12 +226,19 @@ pub(crate) fn compare(
 pub(crate) fn proven_fingerprint(
     path: &std::path::Path,
     remote: &RemoteFile,
+    progress: &Progress,
 ) -> Result<Option<Fingerprint>> {
     let failed = |error| Error::io("the local file cannot be read", error);
     let local = File::open(path).map_err(failed)?;
     let stamp = Stamp::of(&local.metadata().map_err(failed)?);
     let policy = IntegrityPolicy::default().accept_wrong_fingerprint();
-    if !compare(&local, remote, policy, None)?.is_equal() {
+    if stamp.size != remote.size {
+        return Ok(None);
+    }
+    progress.expect(0, stamp.size);
+    let meter = Meter::new(progress);
+    if !compare(&local, remote, policy, Some(&meter))?.is_equal() {
+        meter.complete(stamp.size);
         return Ok(None);
     }
     let crc = sample_crc(remote.size, false, |at, sample| {

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use super::Tree;
 use super::arena::Index;
 use crate::error::Error;
-use crate::node::{NodeKind, SHOWN};
+use crate::node::{NodeKind, PLACEHOLDER, SHOWN};
 
 /// The decoded parts of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +73,10 @@ impl Tree {
             });
             at = at.and_then(|parent| {
                 let mut found = self.named(parent, &part);
-                found.next().filter(|_| found.next().is_none())
+                match found.next() {
+                    Some(one) => found.next().is_none().then_some(one),
+                    None => self.nameless(parent, &part),
+                }
             });
         }
         Ok(at)
@@ -90,7 +93,11 @@ impl Tree {
                     .record(parent)
                     .is_some_and(|record| record.kind != NodeKind::File)
                 {
+                    let before = below.len();
                     below.extend(self.named(parent, part));
+                    if below.len() == before {
+                        below.extend(self.nameless(parent, part));
+                    }
                 }
             }
             if below.is_empty() {
@@ -102,18 +109,30 @@ impl Tree {
         level
     }
 
+    /// The child without a readable name that this is the placeholder of. A node whose name it really is comes first.
+    fn nameless(&self, parent: Index, part: &[u8]) -> Option<Index> {
+        let handle = std::str::from_utf8(part.strip_prefix(PLACEHOLDER.as_bytes())?).ok()?;
+        let index = self.find(handle.parse().ok()?)?;
+        let inside = self.record(index)?.parent == parent;
+        (inside && self.stored_name(index).is_none()).then_some(index)
+    }
+
     /// How far a path leads: the folders that match its longest existing beginning, and how many parts that is.
     pub(crate) fn lookup_prefix(&self, base: Index, path: &PathParts) -> (Vec<Index>, usize) {
         let mut level = vec![base];
         for (matched, part) in path.iter().enumerate() {
-            let mut below: Vec<Index> = level
-                .iter()
-                .flat_map(|&parent| self.named(parent, part))
-                .filter(|&child| {
-                    self.record(child)
-                        .is_some_and(|record| record.kind.is_folder())
-                })
-                .collect();
+            let is_folder = |child: &Index| {
+                self.record(*child)
+                    .is_some_and(|record| record.kind.is_folder())
+            };
+            let named = level.iter().flat_map(|&parent| self.named(parent, part));
+            let mut below: Vec<Index> = named.filter(is_folder).collect();
+            if below.is_empty() {
+                let nameless = level
+                    .iter()
+                    .filter_map(|&parent| self.nameless(parent, part));
+                below.extend(nameless.filter(is_folder));
+            }
             if below.is_empty() {
                 return (level, matched);
             }

@@ -3,20 +3,27 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use mega_client::blocking::{FileReader, Source, Wait, WaitIter};
-use mega_client::{Client, Credentials, ErrorKind, OnConflict};
+use mega_client::{
+    Client, Credentials, ErrorKind, Fingerprint, OnConflict, Progress, SavedSession,
+};
 
 use crate::place::{EMAIL, PASSWORD, Place};
 
 /// A program without async; the server runs elsewhere.
 async fn program(work: impl FnOnce(Client) + Send + 'static) {
+    program_at(|mega, _| work(mega)).await;
+}
+
+/// The same, for programs that have to know where the server is.
+async fn program_at(work: impl FnOnce(Client, String) + Send + 'static) {
     let place = Place::new().await;
-    let builder = place.builder();
+    let (builder, url) = (place.builder(), place.server.url().to_owned());
     let thread = std::thread::spawn(move || {
         let mega = builder
             .login(Credentials::new(EMAIL, PASSWORD))
             .wait()
             .unwrap();
-        work(mega);
+        work(mega, url);
     });
     while !thread.is_finished() {
         tokio::task::yield_now().await;
@@ -60,6 +67,121 @@ async fn everything_that_is_awaited_can_be_waited_for() {
         let mut changes = mega.changes().wait_iter();
         mega.trash("/a").wait().unwrap();
         assert!(changes.next().unwrap().is_ok());
+        mega.sign_out().wait().unwrap();
+    })
+    .await;
+}
+
+/// One line for each call that others await and that no other test waits for.
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_no_call_that_can_only_be_awaited() {
+    let folder = tempfile::tempdir().unwrap();
+    let local = folder.path().to_path_buf();
+    program_at(move |mega, url| {
+        std::fs::create_dir(local.join("tree")).unwrap();
+        std::fs::write(local.join("tree/file"), "content").unwrap();
+        let (up, down) = (local.join("tree"), local.join("copy"));
+        mega.upload_folder(&up, "/tree").wait().unwrap();
+        mega.download_folder("/tree", &down).wait().unwrap();
+        mega.upload(up.join("file"), "/file").wait().unwrap();
+        mega.download("/file", local.join("file")).wait().unwrap();
+        assert!(
+            mega.verify(local.join("file"), "/file")
+                .wait()
+                .unwrap()
+                .is_equal()
+        );
+        let here = Fingerprint::of_file(local.join("file")).wait().unwrap();
+        assert!(here.matches(&mega.stat("/file").wait().unwrap().fingerprint().unwrap()));
+        let _report = mega.repair(&up, "/tree").wait().unwrap();
+        let progress = Progress::new();
+        let edits = mega.edit_all(["/file", "/tree"]).favourite(true);
+        for (_, edited) in edits.progress(&progress).stream().wait_iter() {
+            edited.unwrap();
+        }
+        mega.edit("/file").description("x").wait().unwrap();
+        mega.set_modified("/file", std::time::SystemTime::now())
+            .wait()
+            .unwrap();
+        mega.rename("/file", "renamed").wait().unwrap();
+        mega.move_to("/renamed", "/tree").wait().unwrap();
+        mega.copy("/tree/renamed", "/").wait().unwrap();
+        mega.create_dir("/to").wait().unwrap();
+        mega.move_all(["/renamed"], "/to")
+            .wait()
+            .into_result()
+            .unwrap();
+        assert_eq!(mega.search("/").name("renamed").wait().unwrap().len(), 2);
+        assert_eq!(mega.usage("/to").wait().unwrap().files, 1);
+        let _report = mega.dedupe("/").wait().unwrap();
+        let _report = mega.merge_folders("/").wait().unwrap();
+
+        let old = mega.write("/v", "1").wait().unwrap();
+        mega.write("/v", "2").wait().unwrap();
+        mega.restore_version(&old).wait().unwrap();
+        let older = mega.versions("/v").wait().unwrap();
+        mega.delete_version(&older[0]).wait().unwrap();
+        mega.delete_versions("/v").wait().unwrap();
+        mega.delete_all_versions().wait().unwrap();
+        let trashed = mega.trash("/v").wait().unwrap();
+        mega.restore(&trashed).wait().unwrap();
+        mega.remove("/v").wait().unwrap();
+        assert_eq!(mega.empty_rubbish_bin().wait().unwrap(), 1);
+        mega.create_dir("/empty").wait().unwrap();
+        mega.remove_dir("/empty").wait().unwrap();
+
+        let link = mega.link("/tree").wait().unwrap();
+        mega.repair_keys("/tree").wait().unwrap();
+        let visitor = Client::builder().origin(&url);
+        let visitor = visitor.open_link(link.url()).wait().unwrap();
+        mega.import(&visitor, "/to").wait().unwrap();
+        mega.link_all(["/to"]).wait().into_result().unwrap();
+        mega.remove_link("/to").wait().unwrap();
+        mega.remove_links(["/tree"]).wait().into_result().unwrap();
+
+        mega.set_user_attribute("*!a", "x").wait().unwrap();
+        mega.change_user_attribute("*!a", |_| Some("y".into()))
+            .wait()
+            .unwrap();
+        let kept = mega.user_attribute("*!a").wait().unwrap();
+        assert_eq!(kept.text(), Some("y"));
+        mega.remove_user_attribute("*!a").wait().unwrap();
+        assert!(mega.thumbnail("/tree/file").wait().unwrap().is_none());
+        assert!(mega.preview("/tree/file").wait().unwrap().is_none());
+        mega.set_thumbnail("/tree/file", vec![1; 100])
+            .wait()
+            .unwrap();
+        mega.set_preview("/tree/file", vec![1; 100]).wait().unwrap();
+
+        mega.invite("friend@example.com").wait().unwrap();
+        mega.share("/tree", "friend@example.com").wait().unwrap();
+        mega.unshare("/tree", "friend@example.com").wait().unwrap();
+        mega.withdraw_invitation("friend@example.com")
+            .wait()
+            .unwrap();
+        mega.exchange_share_keys().wait().unwrap();
+        let nobody = mega.contact_fingerprint("nobody@example.com").wait();
+        assert!(nobody.is_err());
+
+        mega.quota().wait().unwrap();
+        mega.sessions().wait().unwrap();
+        mega.close_other_sessions().wait().unwrap();
+        let saved = mega.save().unwrap();
+        let file = local.join("session");
+        saved.write_sealed_file(&file, "secret").wait().unwrap();
+        let saved = SavedSession::read_sealed_file(&file, "secret");
+        let saved = saved.wait().unwrap();
+        mega.delete_all(["/to", "/tree"])
+            .wait()
+            .into_result()
+            .unwrap();
+        mega.trash_all(["/nothing"])
+            .wait()
+            .into_result()
+            .unwrap_err();
+        let builder = Client::builder().origin(&url);
+        mega.close().wait();
+        let mega = builder.resume(&saved).wait().unwrap();
         mega.sign_out().wait().unwrap();
     })
     .await;

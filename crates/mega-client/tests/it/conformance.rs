@@ -171,6 +171,12 @@ impl Backstage for Embedded {
             .last()
             .map(|entry| usize::try_from(entry.number).unwrap())
     }
+
+    fn tree_fetches(&self) -> Option<usize> {
+        let journal = self.server.journal();
+        let names = journal.iter().flat_map(|entry| &entry.commands);
+        Some(names.filter(|name| *name == "f").count())
+    }
 }
 
 /// Runs everything and holds the table against what is expected of this bench: nothing fails, and nothing is left out.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use mega_client::{Dedupe, DedupeMode, SameBy};
+use mega_client::{Dedupe, DedupeMode, ErrorKind, Progress, SameBy};
 
 use crate::fs_world::{World, handle, wire};
 use crate::place::EMAIL;
@@ -166,6 +166,74 @@ async fn folders_of_one_name_are_merged_at_every_level() {
     );
     let again = mega.merge_folders("/").await.unwrap();
     assert!(again.merged_folders().is_empty());
+}
+
+#[tokio::test]
+async fn a_clean_up_counts_what_it_does() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    three(&world).await;
+    world.file("/other/y", "moves along").await;
+    world.folder("/other/deep/below").await;
+    world.folder("/dir/deep/below").await;
+    let other = mega.stat("/other").await.unwrap();
+    world.model(|model| model.rename(wire(other.handle()), "dir"));
+    mega.refresh().await.unwrap();
+    let progress = Progress::new();
+    let dry = mega.dedupe("/").dry_run().progress(&progress);
+    let dry = dry.await.unwrap().to_string();
+    assert_eq!(
+        dry,
+        "1 duplicate names, 3 folders merged, 1 files removed, 0 renamed, 0 failed"
+    );
+    assert_eq!(progress.items_total(), 0, "nothing was to be done");
+    let dedupe = mega.dedupe("/").mode(DedupeMode::Rename);
+    let report = dedupe.progress(&progress).await.unwrap();
+    assert_eq!(
+        report.to_string(),
+        dry.replace("0 renamed", "1 renamed"),
+        "{report:?}"
+    );
+    // One file moved, three folders merged, one file removed, one renamed.
+    assert_eq!((progress.items_done(), progress.items_total()), (6, 6));
+}
+
+#[tokio::test]
+async fn a_clean_up_that_is_cancelled_says_what_is_left_and_the_next_one_does_it() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    let files = three(&world).await;
+    world.file("/other/y", "moves along").await;
+    let other = mega.stat("/other").await.unwrap();
+    world.model(|model| model.rename(wire(other.handle()), "dir"));
+    mega.refresh().await.unwrap();
+    let progress = Progress::new();
+    progress.cancel();
+    let call = mega.dedupe("/").mode(DedupeMode::Newest);
+    let (report, sent) = world.batches(call.progress(&progress)).await;
+    let report = report.unwrap();
+    let mut failed: Vec<_> = report.failed().iter().map(|(node, _)| *node).collect();
+    failed.sort_unstable();
+    let mut expected = vec![
+        mega.stat("/dir/y").await.unwrap().handle(),
+        other.handle(),
+        files[0],
+        files[2],
+    ];
+    expected.sort_unstable();
+    assert_eq!(failed, expected);
+    for (_, error) in report.failed() {
+        assert_eq!(error.kind(), ErrorKind::Cancelled, "{error}");
+    }
+    let sent: Vec<_> = sent.into_iter().flatten().collect();
+    assert!(
+        !sent.iter().any(|command| command == "m" || command == "d"),
+        "{sent:?}"
+    );
+    assert_eq!((progress.items_done(), progress.items_total()), (4, 4));
+    let report = mega.dedupe("/").mode(DedupeMode::Newest).await.unwrap();
+    assert!(report.failed().is_empty(), "{report:?}");
+    assert_eq!(world.paths().await, ["/dir", "/dir/x.txt", "/dir/y"]);
 }
 
 #[tokio::test]

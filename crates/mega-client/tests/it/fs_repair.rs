@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use mega_client::{ErrorKind, Repaired};
+use mega_client::{ErrorKind, Fingerprint, Progress, Repaired};
 use mega_testserver::Fault;
 
 use crate::fs_world::{World, handle, wire, write_attributes};
@@ -92,6 +92,86 @@ async fn times_and_fingerprints_come_back_from_a_local_tree() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+}
+
+#[tokio::test]
+async fn a_repair_counts_and_can_be_cancelled() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["1.txt", "sub/2.txt", "sub/3.txt"] {
+        local(folder.path(), name, name, 1_000_000);
+        world.file(&format!("/dir/{name}"), name).await;
+    }
+    local(folder.path(), "longer.txt", "not as long", 1_000_000);
+    world.file("/dir/longer.txt", "short").await;
+    local(folder.path(), "only here.txt", "x", 1_000_000);
+
+    let progress = Progress::new();
+    progress.cancel();
+    let repair = mega.repair(folder.path(), "/dir").progress(&progress);
+    let (report, sent) = world.batches(repair).await;
+    let report = report.unwrap();
+    assert_eq!(
+        report.to_string(),
+        "0 restored, 0 right, 0 different, 1 missing, 4 failed"
+    );
+    for (path, error) in report.failed() {
+        assert_eq!(error.kind(), ErrorKind::Cancelled, "{}", path.display());
+    }
+    let sent: Vec<_> = sent.into_iter().flatten().collect();
+    assert!(!sent.iter().any(|command| command == "a"), "{sent:?}");
+
+    let progress = Progress::new();
+    let repair = mega.repair(folder.path(), "/dir").progress(&progress);
+    assert_eq!(
+        repair.await.unwrap().to_string(),
+        "3 restored, 0 right, 1 different, 1 missing, 0 failed"
+    );
+    assert_eq!((progress.files_done(), progress.files_total()), (4, 4));
+    // What has another size is not read.
+    assert_eq!((progress.bytes_done(), progress.bytes_total()), (23, 23));
+}
+
+#[tokio::test]
+async fn fingerprints_tell_files_apart_without_reading_them_whole() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    for size in [0, 1, 16, 17, 8192, 8193, 1 << 20] {
+        let path = folder.path().join("file");
+        let content = "x".repeat(size);
+        local(folder.path(), "file", &content, 1_000_000);
+        let node = world.mega.upload(&path, format!("/{size}")).await.unwrap();
+        let here = Fingerprint::of_file(&path).await.unwrap();
+        assert_eq!(node.fingerprint(), Some(here), "{size}");
+        assert_eq!((here.size(), here.modified()), (size as u64, at(1_000_000)));
+        assert_eq!(here.to_string().parse::<Fingerprint>().unwrap(), here);
+
+        local(folder.path(), "file", &content, 1_000_002);
+        let touched = Fingerprint::of_file(&path).await.unwrap();
+        assert!(touched != here && touched.matches(&here));
+        local(folder.path(), "file", &content, 1_000_003);
+        let later = Fingerprint::of_file(&path).await.unwrap();
+        assert!(later.same_content(&here) && !later.matches(&here));
+        local(folder.path(), "file", &format!("{content}y"), 1_000_000);
+        let other = Fingerprint::of_file(&path).await.unwrap();
+        assert!(!other.same_content(&here));
+    }
+    // The content of a short file is in its checksum.
+    local(folder.path(), "secret", "hunter2", 1_000_000);
+    let secret = Fingerprint::of_file(folder.path().join("secret")).await;
+    let shown = format!("{:?}", secret.unwrap());
+    assert_eq!(shown, "Fingerprint { size: 7, modified: 1000000, .. }");
+    assert!(world.mega.root().unwrap().fingerprint().is_none());
+    for (path, kind) in [
+        ("missing", ErrorKind::NotFound),
+        ("", ErrorKind::IsADirectory),
+    ] {
+        let error = Fingerprint::of_file(folder.path().join(path)).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+    }
+    assert!("nonsense".parse::<Fingerprint>().is_err());
 }
 
 #[tokio::test]

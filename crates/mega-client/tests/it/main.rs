@@ -27,6 +27,7 @@ mod fs_world;
 mod killed_connections;
 mod links;
 mod listing;
+mod listing_scale;
 mod memory;
 mod passwords;
 mod pins;

@@ -457,6 +457,32 @@ async fn folders_go_on_inside_their_larger_files_both_ways() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_folder_for_journals_is_made_for_its_owner_only_when_it_is_needed() {
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (local, state) = (folder.path().join("up"), folder.path().join("a/b"));
+    std::fs::create_dir(&local).unwrap();
+    std::fs::write(local.join("small"), "x").unwrap();
+    let upload = || async {
+        let upload = mega.upload_folder(&local, "/up").resumable(&state);
+        upload.await.unwrap().into_result().unwrap()
+    };
+    upload().await;
+    assert!(!state.exists(), "nothing was large enough");
+    std::fs::write(local.join("large"), vec![7; 300_000]).unwrap();
+    assert_eq!(upload().await.transferred(), 1);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&state).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+    std::fs::remove_dir(&state).unwrap();
+    assert_eq!(upload().await.same(), 2, "with none there is no failure");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_journal_of_an_upload_that_turns_out_to_be_unneeded_is_removed() {
     let (place, mega, folder, bytes) = with_file().await;
     let state = tempfile::tempdir().unwrap();

@@ -54,6 +54,20 @@ async fn ls_16_one_undecryptable_node_is_one_marked_node_and_the_others_are_unha
         mega.path_of(&node).unwrap(),
         format!("/dir/undecryptable-{bad}")
     );
+    // Its path leads to it, and only there; whoever bears that name comes first.
+    let path = format!("/dir/undecryptable-{bad}");
+    assert_eq!(mega.stat(&path).await.unwrap().handle(), bad);
+    assert_eq!(mega.find_all(&path).unwrap().len(), 1);
+    for wrong in ["/", "/dir/sub/"] {
+        let path = format!("{wrong}undecryptable-{bad}");
+        assert!(!mega.exists(path).await.unwrap());
+    }
+    let good = mega.stat("/dir/good.txt").await.unwrap();
+    let path_of_good = format!("/dir/undecryptable-{}", good.handle());
+    assert!(!mega.exists(path_of_good).await.unwrap());
+    let named = mega.write(&path, "it really is").await.unwrap();
+    assert_eq!(mega.stat(&path).await.unwrap().handle(), named.handle());
+    mega.delete(&named).await.unwrap();
     assert_eq!(mega.read("/dir/good.txt").await.unwrap(), "good");
     assert_eq!(mega.read("/dir/sub/deep.txt").await.unwrap(), "deep");
     assert_eq!(mega.search("/").troubled().await.unwrap().len(), 1);

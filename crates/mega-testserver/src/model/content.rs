@@ -38,6 +38,15 @@ impl Content {
         }
     }
 
+    /// The same content with as many zeros behind it as make this size. They take no memory.
+    pub(crate) fn stretched(&self, id: [u8; 8], size: u64) -> Self {
+        Self {
+            id,
+            size,
+            place: self.place.clone(),
+        }
+    }
+
     /// The same content, in a file.
     pub(crate) fn in_file(&self, path: PathBuf) -> Self {
         Self {

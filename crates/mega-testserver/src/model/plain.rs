@@ -190,6 +190,18 @@ impl Model {
         }
     }
 
+    /// Makes a file this large without telling anybody: behind what it has come zeros, which take no memory. Its key proves such a content no more. For
+    /// clients that should take a file of any size; a state folder does not keep it.
+    pub fn stretch_content(&mut self, node: NodeHandle, size: u64) {
+        let Some(old) = self.tree.get(node).and_then(|node| node.content.clone()) else {
+            return;
+        };
+        let stretched = old.stretched(self.seed.array(), size);
+        if let Some(node) = self.tree.get_mut(node) {
+            node.content = Some(stretched.into());
+        }
+    }
+
     fn change(
         &mut self,
         node: NodeHandle,

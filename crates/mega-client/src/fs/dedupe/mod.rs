@@ -5,20 +5,22 @@
 mod plan;
 
 use std::collections::HashSet;
+use std::fmt;
 use std::future::IntoFuture;
 
-use futures::future::join_all;
+use futures::StreamExt;
 use mega_protocol::NodeHandle;
 
 use self::plan::{Group, Merge, Plan};
+use super::bulk::AT_ONCE;
 use super::conflict::OnConflict;
 use super::relocate::Relocation;
-use crate::Client;
 use crate::builder::BoxFuture;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::Node;
 use crate::target::{Target, Want};
 use crate::tree::Tree;
+use crate::{Client, Progress};
 
 impl Client {
     /// Cleans up duplicate names in a folder and everything below it; await it for what was done, or with [`Dedupe::dry_run`] for what
@@ -32,7 +34,7 @@ impl Client {
     ///
     /// Those of finding the folder. What goes wrong with single nodes is in the [report](DedupeReport).
     ///
-    /// Cancel safety: what was done stays done; the next call does the rest.
+    /// Cancel safety: what was done stays done; the next call does the rest. To stop and still be told what was done, use [`Dedupe::progress`].
     ///
     /// ```
     /// # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
@@ -59,6 +61,7 @@ impl Client {
             options: Options::default(),
             dry_run: false,
             for_good: false,
+            progress: Progress::new(),
         }
     }
 
@@ -117,6 +120,7 @@ pub struct Dedupe {
     options: Options,
     dry_run: bool,
     for_good: bool,
+    progress: Progress,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -164,6 +168,13 @@ impl Dedupe {
         self
     }
 
+    /// Counts the nodes that are moved, removed and renamed as [items](Progress::items_done), and lets somebody stop it: what has begun then comes to
+    /// its end, and the rest is among the [failed](DedupeReport::failed), as [`Cancelled`](ErrorKind::Cancelled).
+    pub fn progress(mut self, progress: &Progress) -> Self {
+        self.progress = progress.clone();
+        self
+    }
+
     async fn run(&self) -> Result<DedupeReport> {
         let client = &self.client;
         let top = client.handle_of(&self.folder, Want::Folder)?;
@@ -178,10 +189,40 @@ impl Dedupe {
         };
         let acts = !self.dry_run && self.options.mode != DedupeMode::List;
         if acts {
+            self.progress.expect_items(plan.steps());
             self.merge(&plan.merges, &mut report).await;
             self.clean(&plan.groups, &mut report).await;
         }
         Ok(report)
+    }
+
+    /// Does something to each node, many of them under way together; what has not begun when somebody cancels never does.
+    async fn each<T, W>(
+        &self,
+        nodes: Vec<(NodeHandle, T)>,
+        report: &mut DedupeReport,
+        work: impl Fn(NodeHandle, T) -> W,
+    ) where
+        W: Future<Output = Result<()>>,
+    {
+        let progress = &self.progress;
+        let begun = nodes.into_iter().map(|(node, what)| {
+            let work = (!progress.is_cancelled()).then(|| work(node, what));
+            async move {
+                let done = match work {
+                    Some(work) => work.await,
+                    None => Err(cancelled()),
+                };
+                progress.item_done();
+                (node, done)
+            }
+        });
+        let mut done = futures::stream::iter(begun).buffer_unordered(AT_ONCE);
+        while let Some((node, done)) = done.next().await {
+            if let Err(error) = done {
+                report.failed.push((node, error));
+            }
+        }
     }
 
     /// Everything goes into the first folder of each name; the empty ones go to the rubbish bin.
@@ -190,77 +231,72 @@ impl Dedupe {
         let moves = merges
             .iter()
             .flat_map(|merge| merge.moves.iter().map(|node| (*node, merge.into)));
-        let moved = join_all(moves.map(|(node, folder)| async move {
+        self.each(moves.collect(), report, |node, folder| async move {
             let wanted = Relocation {
                 node,
                 folder: Some(folder),
                 name: None,
                 rule: OnConflict::Duplicate,
             };
-            (node, client.relocate(&wanted).await)
-        }))
+            client.relocate(&wanted).await.map(drop)
+        })
         .await;
-        for (node, moved) in moved {
-            if let Err(error) = moved {
-                report.failed.push((node, error));
-            }
-        }
         let empties: HashSet<NodeHandle> = merges
             .iter()
             .flat_map(|merge| merge.empties.iter().copied())
             .collect();
         let (done, stuck) = client.with_tree(|tree, _| split(tree, &empties));
+        // What lies in another such folder goes along with it, and what stays is no work.
+        self.progress
+            .items_done_more(empties.len().saturating_sub(done.len()));
         for folder in stuck {
             // What could not be moved, or came meanwhile, keeps its folder.
-            let error = Error::new(
-                ErrorKind::NotEmpty,
-                "something is left in the merged folder",
-            );
+            let error = if self.progress.is_cancelled() {
+                cancelled()
+            } else {
+                Error::new(
+                    ErrorKind::NotEmpty,
+                    "something is left in the merged folder",
+                )
+            };
             report.failed.push((folder, error));
         }
-        let removed = join_all(
-            done.into_iter()
-                .map(|folder| async move { (folder, client.bin(folder).await) }),
-        )
-        .await;
-        for (folder, removed) in removed {
-            if let Err(error) = removed {
-                report.failed.push((folder, error));
-            }
-        }
+        let done = done.into_iter().map(|folder| (folder, ())).collect();
+        self.each(done, report, |folder, ()| client.bin(folder))
+            .await;
     }
 
     async fn clean(&self, groups: &[Group], report: &mut DedupeReport) {
         let client = &self.client;
         let removals = groups
             .iter()
-            .flat_map(|group| group.removed.iter().map(Node::handle));
-        let removed = join_all(removals.map(|node| async move {
-            let removed = match self.for_good {
+            .flat_map(|group| group.removed.iter().map(|node| (node.handle(), ())));
+        self.each(removals.collect(), report, |node, ()| async move {
+            match self.for_good {
                 true => client.erase(node, false).await,
                 false => client.bin(node).await,
-            };
-            (node, removed)
-        }))
-        .await;
-        for (node, removed) in removed {
-            if let Err(error) = removed {
-                report.failed.push((node, error));
             }
-        }
+        })
+        .await;
         // One after the other: each new name depends on those before.
         for node in groups.iter().flat_map(|group| group.renamed.iter()) {
-            let wanted = Relocation {
-                node: node.handle(),
-                folder: None,
-                name: Some(node.name().to_owned()),
-                rule: OnConflict::KeepBoth,
-            };
-            if let Err(error) = client.rename_apart(&wanted).await {
-                report.failed.push((node.handle(), error));
-            }
+            let renames = vec![(node.handle(), node.name().to_owned())];
+            self.each(renames, report, |node, name| async move {
+                let wanted = Relocation {
+                    node,
+                    folder: None,
+                    name: Some(name),
+                    rule: OnConflict::KeepBoth,
+                };
+                client.rename_apart(&wanted).await.map(drop)
+            })
+            .await;
         }
     }
+}
+
+fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "it was cancelled before it began")
 }
 
 /// Of folders that should be empty: those with nothing but other such folders in them, without those that lie in one of them; and those in
@@ -326,6 +362,7 @@ impl IntoFuture for Dedupe {
 
 /// What a clean-up has done, or would do.
 #[derive(Debug)]
+#[must_use = "something may have failed"]
 pub struct DedupeReport {
     duplicates: Vec<Duplicate>,
     merged: Vec<(NodeHandle, Vec<NodeHandle>)>,
@@ -394,5 +431,20 @@ impl DedupeReport {
     #[must_use]
     pub fn failed(&self) -> &[(NodeHandle, Error)] {
         &self.failed
+    }
+}
+
+impl fmt::Display for DedupeReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let merged: usize = self.merged.iter().map(|(_, others)| others.len()).sum();
+        let renamed = self.duplicates.iter().map(|name| name.renamed.len());
+        write!(
+            f,
+            "{} duplicate names, {merged} folders merged, {} files removed, {} renamed, {} failed",
+            self.duplicates.len(),
+            self.removed().len(),
+            renamed.sum::<usize>(),
+            self.failed.len(),
+        )
     }
 }

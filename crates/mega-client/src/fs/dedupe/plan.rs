@@ -21,6 +21,17 @@ pub(super) struct Plan {
     pub(super) groups: Vec<Group>,
 }
 
+impl Plan {
+    /// How many nodes are moved, removed and renamed.
+    pub(super) fn steps(&self) -> usize {
+        let merged = self.merges.iter();
+        let merged = merged.map(|merge| merge.moves.len().saturating_add(merge.empties.len()));
+        let cleaned = self.groups.iter();
+        let cleaned = cleaned.map(|group| group.removed.len().saturating_add(group.renamed.len()));
+        merged.chain(cleaned).sum()
+    }
+}
+
 /// Folders of one name that become one.
 #[derive(Debug)]
 pub(super) struct Merge {

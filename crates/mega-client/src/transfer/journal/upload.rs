@@ -15,6 +15,7 @@ use super::super::local::{LocalDir, local_bytes, local_error};
 use super::super::source::LocalFile;
 use super::super::wire::{UploadToken, UploadUrl};
 use super::{Key, Log, derive, tag};
+use crate::account::private_file;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A journal in a folder that the caller chose.
@@ -61,6 +62,7 @@ impl UploadJournal {
         let failed = |error| local_error("the journal cannot be opened", folder, error);
         let key = key(secret);
         let name = file_name(&key, &source.path, target).map_err(failed)?;
+        private_file::make_folder(folder).map_err(failed)?;
         let dir = LocalDir::open(folder).map_err(failed)?;
         let file = dir.open_private(&name).map_err(failed)?;
         if !lock(&file) {
@@ -93,7 +95,10 @@ impl UploadJournal {
         target: &str,
     ) -> io::Result<()> {
         let name = file_name(&key(secret), source, target)?;
-        let dir = LocalDir::open(folder)?;
+        let dir = match LocalDir::open(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other?,
+        };
         let file = match dir.open_file(&name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             other => other?,

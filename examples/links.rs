@@ -1,0 +1,67 @@
+//! Hundreds of links in one session, each with a result; links that end; every form of link, and an import. Run: `cargo run --example links`.
+
+use std::error::Error;
+use std::time::{Duration, SystemTime};
+
+use futures::StreamExt;
+use mega_client::Progress;
+use mega_examples::Place;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let place = Place::from_args().await?;
+    let mega = place.sign_in().await?;
+    let paths: Vec<String> = (0..300).map(|n| format!("/pages/{n}.txt")).collect();
+    let writes = paths.iter().map(|path| mega.write(path, path.clone()));
+    let writes = futures::stream::iter(writes).map(IntoFuture::into_future);
+    let mut writes = writes.buffer_unordered(50);
+    while let Some(written) = writes.next().await {
+        written?;
+    }
+
+    // All of them together, in a few requests; each as soon as it is there.
+    let progress = Progress::new();
+    let mut links = Box::pin(mega.link_all(&paths).progress(&progress).stream());
+    while let Some((target, link)) = links.next().await {
+        match link {
+            Ok(link) if progress.items_done().is_multiple_of(100) => {
+                println!("{target} {}", link.url())
+            }
+            Ok(_) => {}
+            Err(error) => println!("{target}: {error}"),
+        }
+    }
+    println!("{} nodes have a link", mega.links().len());
+    let removed = mega.remove_links(&paths).await;
+    println!("{} removed", removed.successes().count());
+
+    // One that ends by itself (a paid account is needed), one of a folder, one behind a password.
+    let tomorrow = SystemTime::now() + Duration::from_secs(24 * 3600);
+    let ending = mega.link("/pages/1.txt").expires(tomorrow).await?;
+    println!("it ends: {}", ending.expires().is_some());
+    let folder = mega.link("/pages").await?;
+    let inside = format!(
+        "{}/file/{}",
+        folder.url(),
+        mega.stat("/pages/7.txt").await?.handle()
+    );
+    let locked = folder.with_password("open sesame")?;
+    for (link, password) in [(folder.url(), ""), (&inside, ""), (&locked, "open sesame")] {
+        let visitor = place.builder().open_link(link).password(password).await?;
+        println!(
+            "{} nodes behind {}",
+            visitor.list("/").await?.len(),
+            &link[..24]
+        );
+    }
+
+    // Some of it into an account, copied by the service; here it is the same account.
+    let opened = place.builder().open_link(folder.url()).await?;
+    let import = mega.import(&opened, "/").only("/7.txt").rename("seven.txt");
+    println!("imported: {}", import.await?.node().name());
+    mega.delete_all(["/pages", "/seven.txt"])
+        .await
+        .into_result()?;
+    mega.sign_out().await?;
+    Ok(())
+}
