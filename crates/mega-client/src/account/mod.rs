@@ -29,6 +29,7 @@ use zeroize::Zeroizing;
 
 use self::open::Opening;
 use self::pins::Pins;
+use crate::fs::share_key::Wishes as ShareKeyWishes;
 
 pub use self::credentials::{Credentials, SecondFactor};
 pub use self::ephemeral::{EphemeralCredentials, OpenEphemeral};
@@ -64,6 +65,8 @@ pub(crate) struct Account {
     keys_generation: AtomicU32,
     /// Whoever is about to write a higher one.
     pub(crate) changing_keys: tokio::sync::Mutex<()>,
+    /// What is to be noted there about keys of shares.
+    pub(crate) share_key_wishes: ShareKeyWishes,
 }
 
 /// An open session.
@@ -88,6 +91,7 @@ impl Account {
             has_keys_attribute: AtomicBool::new(has_keys_attribute),
             keys_generation: AtomicU32::new(opening.generation.map_or(0, Generation::get)),
             changing_keys: tokio::sync::Mutex::default(),
+            share_key_wishes: ShareKeyWishes::default(),
         }
     }
 

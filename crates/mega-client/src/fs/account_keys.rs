@@ -1,9 +1,10 @@
 //! Changing `^!keys`, the attribute that holds the keys of an account's shares (crypto-and-accounts 3.6).
 
 use mega_crypto::account_keys::{AccountKeys, Generation, KeysEdit};
-use mega_crypto::{ShareKey, os_rng};
+use mega_crypto::os_rng;
+use mega_protocol::ApiCode;
 use mega_protocol::commands::{FetchUserAttribute, SetUserAttributes};
-use mega_protocol::{ApiCode, NodeHandle};
+use tokio::sync::MutexGuard;
 
 use crate::Client;
 use crate::account::Account;
@@ -22,7 +23,18 @@ impl Client {
         change: impl Fn(&AccountKeys) -> Result<(T, Option<Edit>)>,
     ) -> Result<T> {
         let account = self.account()?;
-        let _turn = account.changing_keys.lock().await;
+        let turn = account.changing_keys.lock().await;
+        self.change_account_keys_in_turn(account, &turn, change)
+            .await
+    }
+
+    /// The same for whoever has the turn already.
+    pub(super) async fn change_account_keys_in_turn<T>(
+        &self,
+        account: &Account,
+        _turn: &MutexGuard<'_, ()>,
+        change: impl Fn(&AccountKeys) -> Result<(T, Option<Edit>)>,
+    ) -> Result<T> {
         for _ in 0..TRIES {
             let known = account.keys_generation();
             let (keys, version) = self.read_account_keys(account, known).await?;
@@ -71,45 +83,6 @@ impl Client {
             AccountKeys::open(bytes.as_bytes(), &account.master, owner, known).map_err(damaged)?;
         Ok((keys, value.version))
     }
-
-    /// The key for sharing a folder, noted as in use before anything is shared with it (crypto-and-accounts 3.7 rule 4): the one the account has for the
-    /// folder, or a new one.
-    pub(super) async fn share_key_in_use(&self, folder: NodeHandle) -> Result<ShareKey> {
-        let node = mega_crypto::NodeHandle::from_bytes(folder.to_bytes());
-        let fresh = ShareKey::random(&mut os_rng());
-        self.change_account_keys(|keys| {
-            let (key, edit): (ShareKey, Option<Edit>) = match keys.share_key(node) {
-                Some(known) if !known.is_trusted() => return Err(untrusted()),
-                Some(known) if known.is_in_use() => (known.key().map_err(damaged)?, None),
-                Some(known) => (
-                    known.key().map_err(damaged)?,
-                    Some(Box::new(move |edit| edit.set_share_in_use(node, true))),
-                ),
-                None => {
-                    let key = fresh.clone();
-                    let edit: Edit = Box::new(move |edit| {
-                        edit.add_share_key(node, &key, true)?;
-                        edit.set_share_in_use(node, true)
-                    });
-                    (fresh.clone(), Some(edit))
-                }
-            };
-            Ok((key, edit))
-        })
-        .await
-    }
-
-    /// Notes that nothing is shared with the key of a folder any more. The key itself stays.
-    pub(super) async fn share_key_unused(&self, folder: NodeHandle) -> Result<()> {
-        let node = mega_crypto::NodeHandle::from_bytes(folder.to_bytes());
-        self.change_account_keys(|keys| {
-            let in_use = keys.share_key(node).is_some_and(|known| known.is_in_use());
-            let edit: Option<Edit> = in_use
-                .then(|| -> Edit { Box::new(move |edit| edit.set_share_in_use(node, false)) });
-            Ok(((), edit))
-        })
-        .await
-    }
 }
 
 /// A change to `^!keys`.
@@ -125,7 +98,7 @@ pub(super) fn untrusted() -> Error {
 }
 
 /// An attribute that cannot be read is left alone: only a client that could read it may write it.
-fn damaged(error: mega_crypto::Error) -> Error {
+pub(super) fn damaged(error: mega_crypto::Error) -> Error {
     Error::new(
         ErrorKind::Key,
         "the keys of the account's shares cannot be used, so nothing was changed",

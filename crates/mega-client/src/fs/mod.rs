@@ -34,6 +34,7 @@ mod repair;
 mod restore;
 mod search;
 mod share;
+pub(crate) mod share_key;
 mod trash;
 mod user_attribute;
 mod versions;
