@@ -16,8 +16,7 @@ async fn with_files(place: &Place, count: usize) -> (Client, Vec<String>) {
     (mega, paths)
 }
 
-// On one thread: with several, the first requests may leave while the later items are still being prepared, and their number depends on the machine.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn links_are_made_by_the_hundred_with_progress_and_a_result_each() {
     let place = Place::new().await;
     let (mega, mut paths) = with_files(&place, 300).await;
@@ -46,6 +45,34 @@ async fn links_are_made_by_the_hundred_with_progress_and_a_result_each() {
     let removed = mega.remove_links(&paths[..50]).progress(&progress).await;
     assert_eq!(removed.successes().count(), 50);
     assert_eq!((progress.items_done(), progress.items_total()), (351, 351));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_thousand_changes_take_at_most_ten_requests_on_any_number_of_threads() {
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    let paths: Vec<String> = (0..1000).map(|n| format!("/many/{n}")).collect();
+    mega.create_dir("/target").await.unwrap();
+    let requests = |command: &str| {
+        let journal = place.server.journal();
+        let sent = journal
+            .iter()
+            .filter(|entry| entry.commands.iter().any(|name| name == command));
+        sent.count()
+    };
+    let made = mega.create_dirs(&paths).await.into_result().unwrap();
+    assert!(requests("p") <= 11, "{} for folders", requests("p"));
+    mega.link_all(&made).await.into_result().unwrap();
+    assert!(requests("l") <= 10, "{} for links", requests("l"));
+    let edited = mega.edit_all(&made).favourite(true).await;
+    edited.into_result().unwrap();
+    assert!(requests("a") <= 10, "{} for attributes", requests("a"));
+    let moved = mega.move_all(&made, "/target").await;
+    moved.into_result().unwrap();
+    assert!(requests("m") <= 10, "{} for moves", requests("m"));
+    mega.delete_all(&made).await.into_result().unwrap();
+    assert!(requests("d") <= 10, "{} for deletions", requests("d"));
+    assert!(mega.list("/target").await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
