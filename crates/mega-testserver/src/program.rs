@@ -52,7 +52,10 @@ mega-testserver [--listen ADDR:PORT] [--account EMAIL:PASSWORD[:OPTION]...]...
                               executed), reset, headers, cut:BYTES, truncate:BYTES, extend:BYTES, corrupt:OFFSET,
                               file:OFFSET, stall:BYTES:MS, delay:MS, html, twice, stale, gzip, hashcash:N, expire,
                               logout, forget, notoken, falsetoken, noevents, twoevents, reversed, late, old,
-                              without:NAME, set:NAME:JSON. Then *TIMES, * (always), %PERCENT, +LET-PASS.
+                              without:NAME, set:NAME:JSON, edit:NAME:BLOCK:EDIT (EDIT: flip:BIT, zero, copy:BLOCK,
+                              swap:BLOCK), resize:NAME:BYTES, trickle:BYTES:MS, cutwithin:BYTES, corruptwithin:BYTES,
+                              bomb:BYTES, unknown, swapped, texts, shorter:N, longer:N, tagged, untagged,
+                              header:NAME:\"VALUE\", redirect:\"URL\", waiturl:\"URL\", body:\"TEXT\". Then *TIMES, * (always), %PERCENT, +LET-PASS.
   --no-control                do not serve /test/ (below)
   --state FOLDER              keep everything in this folder, so that it survives a restart; accounts that are in it
                               already are left as they are (default: memory)
@@ -73,6 +76,9 @@ While it runs, tests in any language can ask and change it under the same addres
   POST /test/faults           add faults, one per line as with --faults; an empty body ends all
   POST /test/clock            move the clock, by so many seconds
   POST /test/account          make an account, as with --account
+  POST /test/change           change the state as another client, the service or an attacker would: a JSON object such as
+                              {\"change\":\"file\",\"email\":..,\"path\":\"/a\",\"text\":\"b\"}, or an array of them (see the README)
+  GET  /test/violations       what is wrong with the state; an empty array when it is sound
   GET  /test/mails            the mails that would have been sent: address, purpose and code";
 
 struct Arguments {

@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::{Fault, Lane};
+use crate::model::{edit_block, resize};
 
 /// Why a text is no fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +25,11 @@ pub struct NoFault {
 ///   wait), `batch:-3`, `lost` (executed, no reply), `dropped` (not executed), `reset`, `headers`, `cut:1000`,
 ///   `truncate:1000`, `extend:10`, `corrupt:1000`, `file:1000` (of the file, in whichever range), `stall:1000:5000` (bytes,
 ///   milliseconds), `delay:500`, `html`, `twice`, `stale`, `gzip`, `hashcash:255`, `expire`, `logout`, `forget`, `notoken`,
-///   `falsetoken`, `noevents`, `twoevents`, `reversed`, `late`, `old`, `without:NAME`, `set:NAME:JSON`.
+///   `falsetoken`, `noevents`, `twoevents`, `reversed`, `late`, `old`, `without:NAME`, `set:NAME:JSON`, `edit:NAME:BLOCK:EDIT` (of a
+///   member's bytes; EDIT is `flip:BIT`, `zero`, `copy:BLOCK` or `swap:BLOCK`), `resize:NAME:BYTES`, `trickle:BYTES:MS`,
+///   `cutwithin:BYTES` and `corruptwithin:BYTES` (at an offset below, drawn from the seed), `bomb:BYTES`, `unknown`, `swapped`, `texts`
+///   (numbers as text), `shorter:N`, `longer:N`, `tagged` and `untagged` (the reply dialect), `header:NAME:"VALUE"`,
+///   `redirect:"URL"`, `waiturl:"URL"`, `body:"TEXT"`.
 /// - How often: once; `*3` three times, `*` always, `%10` one in ten, drawn from the seed, and `+2` lets two pass before.
 ///
 /// ```
@@ -72,10 +77,11 @@ fn read(text: &str) -> Result<Fault, &'static str> {
     if let Some(path) = path {
         fault = fault.path(&path);
     }
-    // JSON may hold any of the signs that say how often.
-    let end = match what.strip_prefix("set:") {
-        Some(_) => what.rfind(['}', ']', '"']).map_or(0, |i| i + 1),
-        None => 0,
+    // JSON and quoted text may hold any of the signs that say how often.
+    let quoted = ["set:", "header:", "redirect:", "waiturl:", "body:"];
+    let end = match quoted.iter().any(|word| what.starts_with(word)) {
+        true => what.rfind(['}', ']', '"']).map_or(0, |i| i + 1),
+        false => 0,
     };
     let often = what
         .get(end..)
@@ -128,6 +134,31 @@ fn read(text: &str) -> Result<Fault, &'static str> {
         "reversed" => fault.reverse_events(),
         "late" => fault.late_events(),
         "old" => fault.old_position(),
+        "edit" | "resize" => return repeated(edited(fault, word, value)?, often),
+        "trickle" => {
+            let (bytes, pause) = value
+                .split_once(':')
+                .ok_or("trickle:BYTES:MILLISECONDS is needed")?;
+            let bytes = bytes.parse().map_err(|_| "a number of bytes is needed")?;
+            fault.trickle(bytes, millis(pause)?)
+        }
+        "cutwithin" => fault.cut_within(bytes()?),
+        "corruptwithin" => fault.corrupt_within(bytes()?),
+        "bomb" => fault.gzip_bomb(bytes()?),
+        "unknown" => fault.unknown_members(),
+        "swapped" => fault.swapped_types(),
+        "texts" => fault.numbers_as_text(),
+        "shorter" => fault.shorter_by(value.parse().map_err(|_| "a number is needed")?),
+        "longer" => fault.longer_by(value.parse().map_err(|_| "a number is needed")?),
+        "tagged" => fault.dialect(true),
+        "untagged" => fault.dialect(false),
+        "header" => {
+            let (name, value) = value.split_once(':').ok_or("header:NAME:VALUE is needed")?;
+            fault.header(name, unquoted(value))
+        }
+        "redirect" => fault.redirect(unquoted(value)),
+        "waiturl" => fault.wait_url(unquoted(value)),
+        "body" => fault.body(unquoted(value).to_owned()),
         "without" => fault.without(value),
         "set" => {
             let (name, json) = value.split_once(':').ok_or("set:NAME:JSON is needed")?;
@@ -154,6 +185,29 @@ fn read(text: &str) -> Result<Fault, &'static str> {
         ),
     };
     repeated(fault, often)
+}
+
+/// `edit:NAME:BLOCK:EDIT` and `resize:NAME:BYTES`.
+fn edited(fault: Fault, word: &str, value: &str) -> Result<Fault, &'static str> {
+    let (name, how) = value.split_once(':').ok_or("a member is needed")?;
+    if word == "resize" {
+        let bytes = how.parse().map_err(|_| "a number of bytes is needed")?;
+        return Ok(fault.member(name, move |text| resize(text, bytes)));
+    }
+    let (block, edit) = how
+        .split_once(':')
+        .ok_or("edit:NAME:BLOCK:EDIT is needed")?;
+    let block = block
+        .parse()
+        .map_err(|_| "the number of a block is needed")?;
+    let edit = crate::service::change::edit(edit)?;
+    Ok(fault.member(name, move |text| edit_block(text, block, edit)))
+}
+
+/// A text without the quotes around it.
+fn unquoted(text: &str) -> &str {
+    let inner = text.strip_prefix('"').and_then(|t| t.strip_suffix('"'));
+    inner.unwrap_or(text)
 }
 
 /// Reads `*3`, `*`, `%10` and `+2`.
@@ -203,6 +257,25 @@ mod tests {
             "download=stall:10:500",
             Fault::lane(Lane::Download).stall_at(10, Duration::from_millis(500)),
         );
+        same(
+            "events=waiturl:\"http://x/%2B*1\"*2",
+            Fault::lane(Lane::Events)
+                .wait_url("http://x/%2B*1")
+                .times(2),
+        );
+        same("any=body:\"{}+\"", Fault::any().body("{}+"));
+        same(
+            "cs=header:X-Y:\"a+b\"%50",
+            Fault::command("cs").header("X-Y", "a+b").chance(0.5),
+        );
+        same(
+            "download=trickle:10:5",
+            Fault::lane(Lane::Download).trickle(10, Duration::from_millis(5)),
+        );
+        same("f=longer:2+1", Fault::command("f").longer_by(2).skip(1));
+        same("p=tagged", Fault::command("p").dialect(true));
+        let edit: Fault = "us=edit:privk:3:swap:4*2".parse().unwrap();
+        assert!(format!("{edit:?}").contains("times: Some(2)"), "{edit:?}");
         same("g=set:s:-1", Fault::command("g").replace_member("s", "-1"));
         same(
             r#"us=set:u:"a+b"*2"#,
@@ -226,6 +299,12 @@ mod tests {
             "p=-3*x",
             "p=99",
             "p=stall:5",
+            "p=edit:privk",
+            "p=edit:privk:0:melt",
+            "p=edit:privk:x:zero",
+            "p=resize:k:x",
+            "p=trickle:1",
+            "p=header:x",
         ] {
             assert!(text.parse::<Fault>().is_err(), "{text}");
         }

@@ -21,6 +21,11 @@ impl Service {
                 Ok(())
             }
             ("GET", "mails") => return Some(Reply::text(self.mails_text())),
+            ("GET", "violations") => return Some(Reply::text(self.violations_text())),
+            ("POST", "change") => match self.with_model(|m| super::change::all(m, &text)) {
+                Ok(done) => return Some(Reply::text(done)),
+                Err(message) => Err(message),
+            },
             ("POST", "faults") => self.add_faults(&text),
             ("POST", "clock") => text
                 .trim()
@@ -77,6 +82,11 @@ impl Service {
             )
         });
         Json::Array(entries.collect()).text()
+    }
+
+    fn violations_text(&self) -> String {
+        let wrong = self.with_model(|model| model.violations());
+        Json::Array(wrong.into_iter().map(Json::from).collect()).text()
     }
 
     fn mails_text(&self) -> String {

@@ -2,6 +2,7 @@
 
 mod api;
 mod call;
+pub(crate) mod change;
 mod control;
 mod download;
 mod event;

@@ -124,3 +124,136 @@ fn storage_has_a_socket_of_its_own_and_accounts_a_generated_tree_if_asked() {
             .contains("FOLDERSxFILES")
     );
 }
+
+#[test]
+fn a_running_program_changes_its_state_as_others_would() {
+    let program = Program::start(&[
+        "--account",
+        "me@example.com:password:nokeys",
+        "--account",
+        "you@example.com:password",
+    ]);
+    let tell = |body: Value| {
+        let body = body.to_string();
+        http(&program.url, "POST", "/test/change", &[], body.as_bytes()).unwrap()
+    };
+    let told = |body: Value| -> Value {
+        let reply = tell(body);
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        serde_json::from_slice(&reply.body).unwrap()
+    };
+    let refused = |body: Value| {
+        let reply = tell(body);
+        assert_eq!(reply.status, 400);
+        reply.text().to_owned()
+    };
+    let mut client = Client::at(&program.url);
+    let salt = client.one(json!({"a":"us0","user":"me@example.com"}));
+    let salt = crate::support::unb64(salt["s"].as_str().unwrap());
+    let uh = mega_testserver::account::password::v2("password", &salt).auth;
+    let reply = client.one(json!({"a":"us","user":"me@example.com","uh":crate::support::b64(&uh)}));
+    client.auth = format!("&sid={}", reply["tsid"].as_str().unwrap());
+    let sn = client.tree()["sn"].as_str().unwrap().to_owned();
+
+    // A second client of the account: its files are there, and the first one hears of them.
+    let email = "me@example.com";
+    let made = told(json!([
+        {"change":"file","email":email,"path":"/a/b.txt","text":"hello","mtime":1_700_000_000},
+        {"change":"folder","email":email,"path":"/c"},
+        {"change":"rename","email":email,"path":"/a/b.txt","name":"d.txt"},
+        {"change":"move","email":email,"path":"/a/d.txt","to":"/c"},
+        {"change":"delete","email":email,"path":"/a"},
+    ]));
+    let (file, folder) = (made[0][0].clone(), made[1][0].clone());
+    assert_eq!(
+        &made.as_array().unwrap()[2..],
+        [json!(0), json!(0), json!(0)]
+    );
+    let find = |handle: &Value| {
+        let tree = client.tree();
+        let mut nodes = tree["f"].as_array().unwrap().iter();
+        nodes.find(|n| n["h"] == *handle).cloned()
+    };
+    assert_eq!(find(&file).unwrap()["p"], folder);
+    let (packets, _) = client.events(&sn);
+    let names: Vec<&str> = packets.iter().map(|p| p["a"].as_str().unwrap()).collect();
+    assert_eq!(names, ["t", "t", "t", "u", "d", "t", "d"]);
+    let get = client.one(json!({"a":"g","g":1,"n":file}));
+    let sealed = http(&client.base, "GET", get["g"].as_str().unwrap(), &[], b"").unwrap();
+    assert_eq!(sealed.body.len(), 5);
+    told(json!({"change":"content","node":file,"base64":"AAAAAAA"}));
+    let get = client.one(json!({"a":"g","g":1,"n":file}));
+    let tampered = http(&client.base, "GET", get["g"].as_str().unwrap(), &[], b"").unwrap();
+    assert_eq!(tampered.body, [0; 5]);
+
+    // The service.
+    told(json!({"change":"quota","email":email,"bytes":10}));
+    assert_eq!(client.one(json!({"a":"u","s":6})), -24);
+    told(json!({"change":"quota","email":email,"bytes":1_000_000}));
+    told(json!({"change":"transfer","email":email,"bytes":0,"wait":60}));
+    assert_eq!(client.one(json!({"a":"g","g":1,"n":file}))["tl"], 60);
+    told(json!({"change":"transfer","email":email}));
+    told(json!({"change":"block","email":email,"reason":200}));
+    assert_eq!(client.one(json!({"a":"ug"})), -16);
+    told(json!({"change":"block","email":email}));
+    told(json!({"change":"business","email":email,"status":-1}));
+    assert_eq!(client.one(json!({"a":"u","s":6})), -28);
+    told(json!({"change":"business","email":email}));
+    told(json!({"change":"paywall","email":email,"deadline":1}));
+    assert_eq!(client.one(json!({"a":"u","s":6})), -29);
+    told(json!({"change":"paywall","email":email}));
+    told(json!({"change":"packet","email":email,"packet":{"a":"nobody knows"}}));
+    let (packets, _) = client.events(&sn);
+    assert_eq!(packets.last().unwrap()["a"], "nobody knows");
+    told(json!({"change":"option","name":"cloud_raid","value":1}));
+    let six = client.one(json!({"a":"g","g":1,"v":2,"n":file}));
+    assert_eq!(six["g"].as_array().unwrap().len(), 6);
+    told(json!({"change":"expire_urls"}));
+    let late = http(&client.base, "GET", get["g"].as_str().unwrap(), &[], b"").unwrap();
+    assert_eq!(late.status, 403);
+
+    // An attacker.
+    let node = find(&file).unwrap();
+    told(json!([
+        {"change":"misreport","node":file,"member":"s","value":-1},
+        {"change":"edit_key","node":file,"block":0,"edit":"zero"},
+        {"change":"edit_attributes","node":file,"block":0,"edit":"flip:7"},
+        {"change":"hostile","email":email,"kind":"Cycle"},
+        {"change":"raw_node","email":email,"json":{"h":"raw"}},
+    ]));
+    let changed = find(&file).unwrap();
+    assert_eq!(changed["s"], -1);
+    assert!(changed["k"] != node["k"] && changed["a"] != node["a"]);
+    assert!(find(&json!("raw")).is_some());
+    let forged = told(json!({"change":"csid","email":"you@example.com","plain":"AAAA"}));
+    assert!(forged[0].as_str().unwrap().len() > 300);
+    told(json!({"change":"logout","email":email}));
+    assert_eq!(client.one(json!({"a":"ug"})), -15);
+    let sound = http(&program.url, "GET", "/test/violations", &[], b"").unwrap();
+    assert_eq!(sound.text(), "[]");
+
+    for (body, part) in [
+        (json!({"change":"fly"}), "change 0: \"fly\" is no change"),
+        (json!({}), "\"change\" is missing"),
+        (
+            json!([{"change":"restart"}, {"change":"delete","email":email,"path":"/x"}]),
+            "change 1: /x is nowhere",
+        ),
+        (
+            json!({"change":"quota","email":email}),
+            "no number of bytes",
+        ),
+        (
+            json!({"change":"hostile","email":email,"kind":"Kind"}),
+            "no kind",
+        ),
+        (json!({"change":"option","name":"kindness"}), "no switch"),
+        (
+            json!({"change":"edit_key","node":file,"block":0,"edit":"melt"}),
+            "flip:BIT",
+        ),
+    ] {
+        let reply = refused(body);
+        assert!(reply.contains(part), "{reply}");
+    }
+}
