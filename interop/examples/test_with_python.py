@@ -34,7 +34,11 @@ class Server:
 
     def tell(self, path, text=""):
         request = urllib.request.Request(f"{self.url}/test/{path}", text.encode(), method="POST")
-        urllib.request.urlopen(request).close()
+        with urllib.request.urlopen(request) as reply:
+            return json.load(reply)
+
+    def change(self, change, **more):
+        return self.tell("change", json.dumps({"change": change, "email": "me@example.com", **more}))[0]
 
 
 class Client:
@@ -97,6 +101,14 @@ class AgainstTheServer(unittest.TestCase):
         command = self.make_folder()
         self.server.tell("faults", "p=-17")
         self.assertEqual(self.client.call(command), -17)
+
+    def test_what_others_do_meanwhile_is_there_too(self):
+        # A second client of the account makes a file, and a hostile service lies about its size.
+        (made,) = self.server.change("file", path="/photos/cat.jpg", text="meow")
+        self.server.change("misreport", node=made, member="s", value=-1)
+        self.assertEqual([n["s"] for n in self.nodes() if n["h"] == made], [-1])
+        self.server.change("delete", path="/photos")
+        self.assertEqual(self.server.ask("violations"), [])
 
 
 if __name__ == "__main__":

@@ -67,3 +67,9 @@ test('a busy server is told apart from a broken one', async () => {
   const faults = (await journal()).flatMap(entry => entry.faults)
   assert.ok(faults.includes('Batch(-3)'), String(faults))
 })
+
+test('what another client of the account does meanwhile is there too', async () => {
+  const change = { change: 'file', email: 'me@example.com', path: '/photos/cat.jpg', text: 'meow' }
+  const [[made]] = await (await tell('change', JSON.stringify(change))).json()
+  assert.equal((await call({ a: 'f', c: 1 })).f.find(n => n.h === made).s, 4)
+})

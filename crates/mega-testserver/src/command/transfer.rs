@@ -62,7 +62,7 @@ pub(super) fn download(cx: &mut Context<'_>, request: &Value) -> Result {
         let mut url = |part| {
             Json::from(format!(
                 "{origin}/dl/{}",
-                cx.model.open_download(content.clone(), part, payer)
+                cx.model.open_download(&content, part, payer)
             ))
         };
         let urls = if six {

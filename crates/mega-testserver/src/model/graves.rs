@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
+use std::sync::Arc;
 
+use super::content::Content;
 use crate::wire::{NodeHandle, PublicHandle, UserHandle};
 
 /// Folders and links that were there once, with the account they belonged to.
@@ -12,6 +14,23 @@ pub(crate) struct Graves {
     pub(crate) folders: Gone<NodeHandle>,
     /// A link that was removed is not one that never existed (api-and-transfers 2.2).
     pub(crate) links: Gone<PublicHandle>,
+    /// What is being downloaded while it is deleted comes to its end, if it is not too much.
+    contents: VecDeque<Arc<Content>>,
+    /// The bytes of them.
+    held: u64,
+}
+
+impl Graves {
+    /// Keeps the last contents that were deleted, so many bytes of them, for the addresses that lead to them.
+    pub(crate) fn bury(&mut self, content: Arc<Content>) {
+        self.held = self.held.saturating_add(content.size());
+        self.contents.push_back(content);
+        while (self.held > BYTES_KEPT || self.contents.len() > KEPT)
+            && let Some(old) = self.contents.pop_front()
+        {
+            self.held = self.held.saturating_sub(old.size());
+        }
+    }
 }
 
 /// The last of what went, by handle.
@@ -49,3 +68,4 @@ impl<K: Copy + Eq + Hash> Gone<K> {
 }
 
 const KEPT: usize = 10_000;
+const BYTES_KEPT: u64 = 64 << 20;

@@ -214,6 +214,9 @@ impl Model {
         }
         for node in self.tree.remove(handle) {
             self.refund(node.owner, node.size());
+            if let Some(content) = node.content {
+                self.graves.bury(content);
+            }
             if node.kind == Kind::Folder {
                 self.graves.folders.add(node.handle, node.owner);
             }

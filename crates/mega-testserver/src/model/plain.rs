@@ -184,7 +184,9 @@ impl Model {
         };
         let (owner, old) = (node.owner, node.size());
         let new = content.size();
-        node.content = Some(content);
+        if let Some(old) = node.content.replace(content) {
+            self.graves.bury(old);
+        }
         if let Some(user) = self.users.get_mut(&owner) {
             user.used = user.used.saturating_sub(old).saturating_add(new);
         }

@@ -1,7 +1,7 @@
 //! What the storage hosts know: open uploads, finished ones, download addresses, file attributes.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,8 @@ pub(crate) struct Finished {
 /// A download address.
 #[derive(Clone, Debug)]
 pub(crate) struct Download {
-    pub(crate) content: Arc<Content>,
+    /// An address alone keeps no content: what nodes and [`super::graves`] let go of is gone.
+    pub(crate) content: Weak<Content>,
     /// One of the six parts of a CloudRAID file.
     pub(crate) part: Option<u8>,
     pub(crate) expires: i64,
@@ -91,7 +92,7 @@ impl Model {
     /// Makes a download address; the result is the name in its URL.
     pub(crate) fn open_download(
         &mut self,
-        content: Arc<Content>,
+        content: &Arc<Content>,
         part: Option<u8>,
         payer: Option<UserHandle>,
     ) -> String {
@@ -101,7 +102,7 @@ impl Model {
         self.storage.downloads.insert(
             name.clone(),
             Download {
-                content,
+                content: Arc::downgrade(content),
                 part,
                 expires,
                 payer,
@@ -218,8 +219,18 @@ impl Model {
     /// Forgets what expired, once in a while.
     fn prune(&mut self) {
         self.storage.opened = self.storage.opened.wrapping_add(1);
-        if !self.storage.opened.is_multiple_of(1024) {
+        if !self.storage.opened.is_multiple_of(PRUNED_EVERY) {
             return;
+        }
+        // Nobody can finish an upload that expired.
+        let now = self.now();
+        for upload in self
+            .storage
+            .uploads
+            .values_mut()
+            .filter(|u| u.expires <= now)
+        {
+            upload.pieces.clear();
         }
         // Expired addresses are still told apart from unknown ones for a day.
         let limit = self.now().saturating_sub(86_400);
@@ -229,6 +240,9 @@ impl Model {
         self.storage.finished.retain(|_, f| f.expires > limit);
     }
 }
+
+/// So many addresses are handed out between two looks at what expired.
+const PRUNED_EVERY: u32 = 256;
 
 impl Upload {
     /// Keeps a part. Chunks may come twice and differently grouped, so they are kept one by one.

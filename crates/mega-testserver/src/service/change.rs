@@ -51,46 +51,73 @@ fn one(model: &mut Model, change: &Value) -> Result<Json, String> {
         }
 
         // What the service might do to an account.
-        "quota" => nothing(model.set_quota(email()?, bytes(change, "bytes")?)),
+        "quota" => {
+            model.set_quota(email()?, bytes(change, "bytes")?);
+            nothing()
+        }
         "transfer" => {
             let allowance = change.get("bytes").map(|_| bytes(change, "bytes"));
             let wait = number(change, "wait").unwrap_or(0);
-            nothing(model.set_transfer_quota(email()?, allowance.transpose()?, wait))
+            model.set_transfer_quota(email()?, allowance.transpose()?, wait);
+            nothing()
         }
         "logout" => could(model.kill_sessions(email()?) > 0),
         "block" => {
             let reason = number(change, "reason").filter(|r| *r != 0);
             let user = model.user_mut(email()?).ok_or("there is no such account")?;
-            nothing(user.blocked = reason)
+            user.blocked = reason;
+            nothing()
         }
         "business" => {
             let business = number(change, "status").map(Business::master);
-            nothing(model.set_business(email()?, business))
+            model.set_business(email()?, business);
+            nothing()
         }
-        "paywall" => nothing(model.set_paywall(email()?, number(change, "deadline"))),
+        "paywall" => {
+            model.set_paywall(email()?, number(change, "deadline"));
+            nothing()
+        }
         "pay" => {
             let level = number(change, "level").unwrap_or(1);
-            nothing(model.pay(email()?, level, !flag(change, "failed")))
+            model.pay(email()?, level, !flag(change, "failed"));
+            nothing()
         }
         "take_down" => {
             let node = node(model, change)?;
             match flag(change, "severe") {
-                true => nothing(model.take_down_severely(node)),
-                false => nothing(model.take_down(node, number(change, "down") != Some(0))),
+                true => {
+                    model.take_down_severely(node);
+                    nothing()
+                }
+                false => {
+                    model.take_down(node, number(change, "down") != Some(0));
+                    nothing()
+                }
             }
         }
         "packet" => {
             let packet = change.get("packet").ok_or("\"packet\" is missing")?;
-            nothing(model.push_raw_packet(email()?, &packet.to_string()))
+            model.push_raw_packet(email()?, &packet.to_string());
+            nothing()
         }
-        "forget_events" => nothing(model.forget_events(email()?)),
-        "expire_urls" => nothing(model.expire_urls()),
-        "restart" => nothing(model.restart()),
+        "forget_events" => {
+            model.forget_events(email()?);
+            nothing()
+        }
+        "expire_urls" => {
+            model.expire_urls();
+            nothing()
+        }
+        "restart" => {
+            model.restart();
+            nothing()
+        }
 
         // What no honest service does.
         "raw_node" => {
             let raw = change.get("json").ok_or("\"json\" is missing")?;
-            nothing(model.insert_raw_node(email()?, &raw.to_string()))
+            model.insert_raw_node(email()?, &raw.to_string());
+            nothing()
         }
         "hostile" => {
             let kind = hostile(change)?;
@@ -105,19 +132,23 @@ fn one(model: &mut Model, change: &Value) -> Result<Json, String> {
         "misreport" => {
             let value = change.get("value").ok_or("\"value\" is missing")?;
             let node = node(model, change)?;
-            nothing(model.misreport(node, need(change, "member")?, &value.to_string()))
+            model.misreport(node, need(change, "member")?, &value.to_string());
+            nothing()
         }
         "attributes" => {
             let node = node(model, change)?;
-            nothing(model.tamper_attributes(node, need(change, "value")?))
+            model.tamper_attributes(node, need(change, "value")?);
+            nothing()
         }
         "key" => {
             let node = node(model, change)?;
-            nothing(model.tamper_key(node, need(change, "value")?))
+            model.tamper_key(node, need(change, "value")?);
+            nothing()
         }
         "content" => {
             let node = node(model, change)?;
-            nothing(model.tamper_content(node, content(change)?))
+            model.tamper_content(node, content(change)?);
+            nothing()
         }
         "edit_key" => {
             let (node, block) = (node(model, change)?, index(change, "block")?);
@@ -262,6 +293,6 @@ fn could(done: bool) -> Result<Json, String> {
     }
 }
 
-fn nothing((): ()) -> Result<Json, String> {
+fn nothing() -> Result<Json, String> {
     Ok(0.into())
 }

@@ -30,9 +30,12 @@ impl Service {
             return Reply::empty(403);
         }
         let url = url.clone();
-        let len = url.part.map_or(url.content.size(), |part| {
-            part_len(url.content.size(), part)
-        });
+        let Some(content) = url.content.upgrade() else {
+            return Reply::empty(404);
+        };
+        let len = url
+            .part
+            .map_or(content.size(), |part| part_len(content.size(), part));
         let range = match (parts.get(2), call.header("range")) {
             (Some(range), _) => Range::path(range),
             (None, Some(range)) => Range::header(range),
@@ -67,7 +70,7 @@ impl Service {
         drop(model);
         let body = Body::Lazy {
             len: end - range.start,
-            parts: bytes_of(&url.content, url.part, range.start, end),
+            parts: bytes_of(&content, url.part, range.start, end),
         };
         let body = actions.iter().fold(body, |body, action| match action {
             Action::CorruptFile(at) if (range.start..end).contains(at) => {

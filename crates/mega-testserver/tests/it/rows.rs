@@ -238,3 +238,24 @@ async fn backups_are_registered_changed_listed_and_removed() {
     let id = tagged.one(json!({"a":"sp","t":0}));
     assert_eq!((&id[0], id[1].is_string()), (&json!(0), true));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_may_end_after_its_file_was_deleted_but_no_address_keeps_what_is_gone() {
+    let (_server, client) = start().await;
+    let root = client.root();
+    let content = vec![7; 33 << 20];
+    let delete = || {
+        let file = client.put_file(&root, &content)["f"][0]["h"].clone();
+        let url = client.one(json!({"a":"g","g":1,"n":file}))["g"].clone();
+        client.one(json!({"a":"d","n":file}));
+        url.as_str().unwrap().to_owned()
+    };
+    let status = |url: &str| {
+        let answer = http(&client.base, "GET", &format!("{url}/0-9"), &[], b"").unwrap();
+        answer.status
+    };
+    let first = delete();
+    assert_eq!(status(&first), 200);
+    let second = delete();
+    assert_eq!((status(&first), status(&second)), (404, 200));
+}
