@@ -123,7 +123,8 @@ pub(crate) async fn serve(how: How) -> io::Result<()> {
         builder = builder.tls(Tls::from_pem(&certificate, &key).map_err(io::Error::other)?);
     }
     let server = builder.start().await?;
-    let mut account = server.account(EMAIL, PASSWORD);
+    // Room for the largest file that is asked for (TR-9 says 100 GiB).
+    let mut account = server.account(EMAIL, PASSWORD).quota(1 << 40);
     if how.nodes > 0 {
         account = account.generated_tree(how.nodes.div_ceil(1000), 1000);
     }

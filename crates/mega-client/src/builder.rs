@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mega_filename::Mask;
-use mega_protocol::{Api, RetryPolicy, ServerUrl, Transport, UrlPolicy};
+use mega_protocol::{Api, ApiNotice, RetryPolicy, ServerUrl, Transport, UrlPolicy};
 use zeroize::Zeroizing;
 
 use crate::account::guard::GuardChoice;
@@ -127,7 +127,7 @@ impl ClientBuilder {
     /// For how long a command is tried again while the network or the service fails, counted from when it first left: 5 minutes
     /// unless said otherwise; zero means a single attempt. Then the call fails with
     /// [`Timeout`](crate::ErrorKind::Timeout), or with [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) if it may have been
-    /// carried out. Requests to storage hosts are counted instead: [`TransferLimits::attempts`].
+    /// carried out; and with [`Network`](crate::ErrorKind::Network) if the service said to the end that it is busy. Requests to storage hosts are counted instead: [`TransferLimits::attempts`].
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.options.deadline = deadline;
         self
@@ -295,12 +295,37 @@ impl ClientBuilder {
                     .with_deadline(self.options.deadline)
                     .with_delays(self.options.delays.0, self.options.delays.1),
             )
-            .hashcash_solver(crate::hashcash::solve);
+            .hashcash_solver(crate::hashcash::solve)
+            .observer(log);
         let api = match self.seed {
             Some(seed) => api.seed(seed),
             None => api,
         };
         api.build().map_err(Error::from)
+    }
+}
+
+/// What goes on between client and service, for whoever debugs: commands by their names, and nothing of what they say.
+fn log(notice: ApiNotice) {
+    match notice {
+        ApiNotice::Answered {
+            command,
+            took,
+            code,
+            done,
+        } => {
+            let code = code.map(tracing::field::display);
+            tracing::debug!(command, ?took, code, done, "a command was answered");
+        }
+        ApiNotice::Retrying { delay, cause } => {
+            tracing::debug!(?delay, %cause, "a request is tried again");
+        }
+        ApiNotice::ProofOfWork { expected_tries } => {
+            tracing::debug!(expected_tries, "the service demands a proof of work");
+        }
+        ApiNotice::SessionEnded => tracing::debug!("the session has ended"),
+        ApiNotice::Blocked => tracing::warn!("the account is blocked"),
+        _ => {}
     }
 }
 

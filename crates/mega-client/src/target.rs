@@ -27,6 +27,12 @@ impl From<&str> for Target {
     }
 }
 
+impl From<&&str> for Target {
+    fn from(path: &&str) -> Self {
+        Self::Path((*path).to_owned())
+    }
+}
+
 impl From<String> for Target {
     fn from(path: String) -> Self {
         Self::Path(path)
@@ -42,6 +48,12 @@ impl From<&String> for Target {
 impl From<NodeHandle> for Target {
     fn from(handle: NodeHandle) -> Self {
         Self::Handle(handle)
+    }
+}
+
+impl From<&NodeHandle> for Target {
+    fn from(handle: &NodeHandle) -> Self {
+        Self::Handle(*handle)
     }
 }
 

@@ -224,10 +224,21 @@ async fn ask(
     match api.send(command).await.map_err(Error::from) {
         Ok(answer) => Ok((answer.reply, sek)),
         Err(error) if matches!(error.code(), Some(ApiCode::EFAILED | ApiCode::EMFAREQUIRED)) => {
-            Err(error.with_kind(ErrorKind::SecondFactorWrong))
+            Err(wrong_code(error))
         }
         Err(error) => Err(sign_in_error(error)),
     }
+}
+
+/// The service takes a code once, and only while it lasts.
+pub(super) fn wrong_code(error: Error) -> Error {
+    let code = error.code().unwrap_or(ApiCode::EFAILED);
+    Error::new(
+        ErrorKind::SecondFactorWrong,
+        "the code of the second factor is wrong or was used before",
+    )
+    .with_code(code)
+    .caused_by(error)
 }
 
 pub(super) async fn code_of(source: FactorSource) -> Result<Zeroizing<String>> {
@@ -291,18 +302,34 @@ pub(crate) fn rejected() -> Error {
     )
 }
 
-/// The service's codes mean special things at sign-in (crypto-and-accounts 2.11).
+/// The service's codes mean special things at sign-in (crypto-and-accounts 2.11). What it said is the source of the error.
 fn sign_in_error(error: Error) -> Error {
-    match error.code() {
-        Some(ApiCode::ENOENT) => error.with_kind(ErrorKind::BadCredentials),
-        Some(ApiCode::EINCOMPLETE) => error.with_kind(ErrorKind::Unconfirmed),
-        Some(ApiCode::EBLOCKED) => error.with_kind(ErrorKind::Blocked),
-        Some(ApiCode::ETOOMANY) => {
-            // The web client makes people wait an hour.
-            error
-                .with_kind(ErrorKind::RateLimited)
-                .with_retry_after(Some(Duration::from_secs(3600)))
-        }
-        _ => error,
-    }
+    let Some(code) = error.code() else {
+        return error;
+    };
+    let (kind, text) = match code {
+        ApiCode::ENOENT => (
+            ErrorKind::BadCredentials,
+            "wrong e-mail address or password, or no such account",
+        ),
+        ApiCode::EINCOMPLETE => (
+            ErrorKind::Unconfirmed,
+            "the account was never confirmed by mail",
+        ),
+        ApiCode::EBLOCKED => (ErrorKind::Blocked, "the account is blocked"),
+        ApiCode::ETOOMANY => (
+            ErrorKind::RateLimited,
+            "too many sign-ins; the service takes none for a while",
+        ),
+        _ => return error,
+    };
+    // The web client makes people wait an hour.
+    let wait = match kind {
+        ErrorKind::RateLimited => Some(Duration::from_secs(3600)),
+        _ => error.retry_after(),
+    };
+    Error::new(kind, text)
+        .with_code(code)
+        .with_retry_after(wait)
+        .caused_by(error)
 }

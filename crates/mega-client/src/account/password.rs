@@ -198,7 +198,7 @@ impl ChangePassword {
             if let Err(error) = result {
                 let wrong = matches!(error.code(), Some(ApiCode::EFAILED | ApiCode::EMFAREQUIRED));
                 return match wrong {
-                    true => Err(error.with_kind(ErrorKind::SecondFactorWrong)),
+                    true => Err(login::wrong_code(error)),
                     false => self.settled(account, key, Err(error)).await,
                 };
             }

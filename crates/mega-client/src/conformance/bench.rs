@@ -165,7 +165,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// The figures of the checklist, but for TR-9: 100,000 entries, depth 10,000, 1,000 items, a file of 64 MiB. Minutes without optimisation.
+    /// The figures of the checklist, but for TR-9, which the benchmark of transfers moves: 100,000 entries, depth 10,000, 1,000 items, a file of 64 MiB. Minutes without optimisation.
     pub const FULL: Self = Self {
         entries: 100_000,
         depth: 10_000,

@@ -2,6 +2,7 @@
 
 use std::future::IntoFuture;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 
@@ -155,6 +156,31 @@ async fn gn_3(cx: Cx) -> Checked {
     let denied = cx.go(cx.mega.rename(cx.at("renamed"), "again")).await;
     stage.calm();
     refused(denied, &[ErrorKind::AccessDenied], "a refusal")?;
+    // Transient for ever: it ends within the deadline of the client.
+    let hasty = cx.bench().builder().deadline(Duration::from_secs(2));
+    let hasty = cx.go(hasty.resume(&cx.mega.save()?)).await?;
+    let file = cx.stat("renamed").await?.handle();
+    stage.disturb(Disturbance::Refuse {
+        command: "a",
+        code: -3,
+        times: 1_000_000,
+    });
+    let start = std::time::Instant::now();
+    let ended = cx.go(hasty.rename(file, "again")).await;
+    stage.calm();
+    refused(
+        ended,
+        &[
+            ErrorKind::Timeout,
+            ErrorKind::Network,
+            ErrorKind::OutcomeUnknown,
+        ],
+        "trouble without end",
+    )?;
+    holds(
+        start.elapsed() < Duration::from_secs(60),
+        "it was tried for longer than its deadline allows",
+    )?;
     same(cx.names("").await?, vec!["once", "renamed"], "names")
 }
 

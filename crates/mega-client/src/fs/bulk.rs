@@ -234,6 +234,18 @@ impl<T> Bulk<T> {
     }
 }
 
+/// How many there are of each.
+impl<T> fmt::Display for Bulk<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failed = self.failures().count();
+        write!(
+            f,
+            "{} done, {failed} failed",
+            self.len().saturating_sub(failed)
+        )
+    }
+}
+
 impl<T> IntoIterator for Bulk<T> {
     type Item = (Target, Result<T>);
     type IntoIter = std::vec::IntoIter<(Target, Result<T>)>;

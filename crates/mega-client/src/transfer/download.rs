@@ -157,6 +157,10 @@ impl IntoFuture for Download {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let done = self.progress.unless_cancelled(self.run()).await;
+            if let Ok(receipt) = &done {
+                let (bytes, integrity) = (receipt.bytes(), receipt.integrity());
+                tracing::debug!(bytes, %integrity, "downloaded");
+            }
             done.map_err(|error| error.about(self.target.to_string()).during("download"))
         })
     }

@@ -88,6 +88,7 @@ impl Retry {
                 if self.waited > allowed {
                     return Err(error);
                 }
+                tracing::debug!(?time, "waiting for transfer quota");
                 tokio::time::sleep(time).await;
                 Ok(Remedy::NewAddress)
             }
@@ -96,6 +97,7 @@ impl Retry {
                 if self.failures >= self.limits.tries() {
                     return Err(error);
                 }
+                tracing::debug!(?remedy, failures = self.failures, %error, "a request to storage is tried again");
                 // An expired address is the normal end of a long transfer: no need to wait.
                 if !(remedy == Remedy::NewAddress && self.failures == 1) {
                     let wait = error

@@ -446,6 +446,9 @@ impl IntoFuture for Upload {
             let progress = self.progress.clone();
             let shown = self.shown();
             let done = progress.unless_cancelled(self.run()).await;
+            if let Ok(node) = &done {
+                tracing::debug!(node = %node.handle(), bytes = node.size(), "uploaded");
+            }
             done.map_err(|error| error.about(shown).during("upload"))
         })
     }

@@ -21,6 +21,11 @@ async fn a_password_opens_the_account_and_nothing_else_does() {
         assert_eq!(error.kind(), ErrorKind::BadCredentials, "{error}");
         assert_eq!(error.operation(), Some("sign in"));
         assert!(
+            error
+                .to_string()
+                .contains("wrong e-mail address or password")
+        );
+        assert!(
             !format!("{error:?} {error}").contains("wrong\""),
             "{error:?}"
         );

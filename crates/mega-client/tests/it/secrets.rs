@@ -291,3 +291,40 @@ async fn sec_7_no_secret_is_in_any_log_error_or_debug_output_of_a_full_run() {
         assert!(!printed.contains(&secret), "{secret} was printed");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_debugs_sees_commands_by_name_retries_and_transfers() {
+    let printed = Everything::default();
+    let _logging = tracing::subscriber::set_default(printed.clone());
+    let memory = Memory::new();
+    memory.service.account(EMAIL, "secret").create();
+    let login = Credentials::new(EMAIL, "secret");
+    let mega = memory.builder().login(login).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let faults = memory.service.faults();
+    faults.add(Fault::command("a").status(500).times(1));
+    faults.add(Fault::lane(Lane::Download).status(500).times(1));
+    mega.write("/hush.txt", "quiet").await.unwrap();
+    mega.rename("/hush.txt", "hushed.txt").await.unwrap();
+    let local = folder.path().join("x");
+    mega.download("/hushed.txt", &local).await.unwrap();
+    faults.add(Fault::command("d").code(-11).times(1));
+    mega.delete("/hushed.txt").await.unwrap_err();
+
+    let printed = printed.0.lock().unwrap().clone();
+    let lines = |wanted: &[&str]| {
+        let all = |line: &&str| wanted.iter().all(|part| line.contains(part));
+        printed.lines().filter(all).count()
+    };
+    assert_eq!(lines(&["answered", "command=\"us\"", "done=true"]), 1);
+    assert_eq!(lines(&["answered", "command=\"p\"", "done=true"]), 1);
+    assert_eq!(
+        lines(&["answered", "command=\"d\"", "-11", "done=false"]),
+        1
+    );
+    assert_eq!(lines(&["a request is tried again"]), 1, "{printed}");
+    assert_eq!(lines(&["a request to storage is tried again"]), 1);
+    assert_eq!(lines(&["uploaded", "bytes=5"]), 1);
+    assert_eq!(lines(&["downloaded", "bytes=5", "verified"]), 1);
+    assert!(!printed.contains("hush"), "names are private: {printed}");
+}

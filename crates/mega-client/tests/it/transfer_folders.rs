@@ -5,7 +5,9 @@ use std::future::IntoFuture;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use mega_client::{ErrorKind, Existing, Filter, Outcome, Progress, SkipReason, TransferLimits};
+use mega_client::{
+    ErrorKind, Existing, Filter, LocalPolicy, Node, Outcome, Progress, SkipReason, TransferLimits,
+};
 use mega_testserver::{Fault, Lane};
 
 use crate::place::{EMAIL, Place};
@@ -397,6 +399,66 @@ async fn nam_13_hostile_names_and_links_never_lead_out_of_the_folder() {
         assert_eq!(report.failed().count(), 2, "{report}");
         assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_can_ask_where_a_download_puts_each_node() {
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    let long = "x".repeat(300);
+    place.server.with_model(|model| {
+        let names = [
+            "plain", "twin", "twin", "Twin", "a/b", "..", "", "c:\\d", &long,
+        ];
+        for (at, name) in names.into_iter().enumerate() {
+            let content = format!("content {at}");
+            for folder in ["/top", "/top/in"] {
+                let path = format!("{folder}/f{at}");
+                let node = model.make_file(EMAIL, &path, content.as_bytes(), 1_700_000_000);
+                model.rename(node.unwrap(), name);
+            }
+        }
+        model.make_file(EMAIL, "/beside", b"", 0);
+    });
+    mega.refresh().await.unwrap();
+    let top = mega.view("/top").unwrap();
+    let nodes = top.list("/").recursive().await.unwrap();
+    assert_eq!(nodes.len(), 19);
+    for policy in [
+        None,
+        Some(LocalPolicy::LINUX),
+        Some(LocalPolicy::LINUX.faithful()),
+        Some(LocalPolicy::WINDOWS),
+    ] {
+        let local = tempfile::tempdir().unwrap();
+        let mut download = top.download_folder("/", local.path());
+        if let Some(policy) = policy {
+            download = download.local_names(policy);
+        }
+        // What is short enough for Windows can be too long for the system of the test.
+        let windows = policy == Some(LocalPolicy::WINDOWS);
+        if windows {
+            download = download.filter(Filter::new().exclude("xxx*"));
+        }
+        download.await.unwrap().into_result().unwrap();
+        let here = |node: &&Node| !(windows && node.name().starts_with("xxx"));
+        for node in nodes.iter().filter(here) {
+            let path = top.local_path_of(node, policy).unwrap();
+            let path = local.path().join(path);
+            assert_eq!(path.is_dir(), node.is_folder(), "{}", path.display());
+            if node.is_file() {
+                let there = std::fs::read(&path).unwrap();
+                let content = mega.read(node).await.unwrap();
+                assert_eq!(content, there, "{}", path.display());
+            }
+        }
+    }
+    let beside = mega.stat("/beside").await.unwrap();
+    assert_eq!(top.local_path_of(&beside, None), None);
+    let bin = mega.trash(&beside).await.unwrap();
+    assert_eq!(mega.local_path_of(&bin, None), None);
+    let root = mega.root().unwrap();
+    assert_eq!(mega.local_path_of(&root, None), Some(PathBuf::new()));
 }
 
 #[tokio::test]

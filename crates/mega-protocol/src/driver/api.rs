@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot, watch};
 
-use super::builder::{ApiBuilder, Observer, Timeouts};
+use super::builder::{ApiBuilder, ApiNotice, Observer, Timeouts};
 use super::events::EventStream;
 use super::fetch::StreamPort;
 use super::http::Transport;
@@ -249,7 +249,21 @@ impl Api {
     /// A command that has not left when the future is dropped never leaves. One that has is brought
     /// to its end by the lane: it is neither lost nor repeated, only its answer goes nowhere.
     pub async fn send<C: Command>(&self, command: C) -> Result<Answer<C::Reply>, Error> {
-        self.submit(command)?.await
+        let Some(observer) = self.shared().settings.observer.clone() else {
+            return self.submit(command)?.await;
+        };
+        let (name, start) = (command.name().to_owned(), tokio::time::Instant::now());
+        let answer = self.submit(command)?.await;
+        observer(ApiNotice::Answered {
+            command: name,
+            took: start.elapsed(),
+            code: match &answer {
+                Err(Error::Refused(refusal)) => Some(refusal.code),
+                _ => None,
+            },
+            done: answer.is_ok(),
+        });
+        answer
     }
 
     /// Hands a command over at once and returns a future of its answer. Commands handed over one

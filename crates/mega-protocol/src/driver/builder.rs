@@ -36,6 +36,17 @@ impl Default for Timeouts {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ApiNotice {
+    /// A command that [`Api::send`](super::Api::send) sent has come to its end.
+    Answered {
+        /// Its name on the wire, such as `p`.
+        command: String,
+        /// Since it was handed over.
+        took: Duration,
+        /// What the service said, if it said no; `None` also for failures that are none of its answers.
+        code: Option<crate::ApiCode>,
+        /// Whether there is an answer, and it is no refusal.
+        done: bool,
+    },
     /// A request did not get through and will be sent again.
     Retrying {
         /// After how long.

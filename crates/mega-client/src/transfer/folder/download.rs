@@ -19,13 +19,13 @@ use super::super::save::{Destination, already_exists, save};
 use super::dirs::{DirId, Dirs};
 use super::filter::Filter;
 use super::make_dirs::{make_dirs, open_top, sweep_all, sync_all};
-use super::names::{Child, local_names};
+use super::names::local_names;
 use super::options::{Options, common_options};
 use super::remove::remove_extraneous;
 use super::report::{FolderReport, Outcome, SkipReason};
 use super::same::{Likeness, likeness};
 use super::side_by_side::side_by_side;
-use crate::client::Identity;
+use super::where_to::children;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::{Node, time_from_unix};
 use crate::{Client, Target};
@@ -60,19 +60,13 @@ impl Client {
         target: impl Into<Target>,
         local: impl AsRef<Path>,
     ) -> DownloadFolder {
-        // Names in an account are the user's own; those behind a link are a stranger's, and a control
-        // character in one can act on the terminal that lists it (NAM-3, NAM-11).
-        let names = match self.inner.identity {
-            Identity::Account(_) => LocalPolicy::CURRENT.faithful(),
-            Identity::FolderLink | Identity::FileLink(_) => LocalPolicy::CURRENT,
-        };
         DownloadFolder {
             client: self.clone(),
             target: target.into(),
             local: local.as_ref().to_path_buf(),
             existing: Existing::default(),
             policy: IntegrityPolicy::default(),
-            options: Options::new(names),
+            options: Options::new(self.local_policy()),
             resumable: false,
         }
     }
@@ -230,27 +224,7 @@ impl DownloadFolder {
                 .into_iter()
                 .collect();
             while let Some((folder, id)) = todo.pop() {
-                let mut children = Vec::new();
-                let mut nodes = Vec::new();
-                for index in tree.children(folder) {
-                    let Some(node) = tree.node(index) else {
-                        continue;
-                    };
-                    if !node.is_file() && !node.is_folder() {
-                        continue;
-                    }
-                    let raw = match tree.stored_name(index) {
-                        Some(stored) => tree.mask().decode(&stored).into_owned(),
-                        None => node.name().as_bytes().to_vec(),
-                    };
-                    let created = tree.record(index).map_or(0, |record| record.created);
-                    children.push(Child {
-                        handle: node.handle(),
-                        created,
-                        raw,
-                    });
-                    nodes.push((index, node));
-                }
+                let (children, nodes) = children(tree, folder);
                 let names = local_names(self.options.names, &children);
                 for ((index, node), name) in nodes.into_iter().zip(names) {
                     let name = os_name(&name);

@@ -14,6 +14,7 @@ mod same;
 mod scan;
 mod side_by_side;
 mod upload;
+mod where_to;
 
 pub use download::DownloadFolder;
 pub use filter::Filter;

@@ -49,11 +49,15 @@ pub(super) fn local_names(policy: LocalPolicy, children: &[Child]) -> Vec<Vec<u8
 
 /// What a file system of the policy's kind takes for the same name.
 fn folded(policy: LocalPolicy, name: &[u8]) -> Vec<u8> {
-    let sensitive = [LocalPolicy::LINUX, LocalPolicy::LINUX.faithful()];
-    if sensitive.contains(&policy) {
+    if tells_case_apart(policy) {
         return name.to_vec();
     }
     String::from_utf8_lossy(name).to_lowercase().into_bytes()
+}
+
+/// Whether names that differ in case only are different ones on a file system of the policy's kind.
+pub(super) fn tells_case_apart(policy: LocalPolicy) -> bool {
+    [LocalPolicy::LINUX, LocalPolicy::LINUX.faithful()].contains(&policy)
 }
 
 /// What the journal of a file's upload is known by: the folder it goes into and its name.
