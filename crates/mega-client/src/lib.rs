@@ -17,6 +17,7 @@ mod attributes;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 mod builder;
+mod by_path;
 mod cache;
 mod capabilities;
 mod change;

@@ -6,6 +6,7 @@ use futures::{Stream, StreamExt};
 use mega_protocol::NodeHandle;
 
 use crate::Client;
+use crate::by_path::by_path;
 use crate::error::{Error, Result};
 use crate::node::{Node, NodeKind};
 use crate::sort::{SortBy, SortOrder};
@@ -299,6 +300,13 @@ impl List {
             let kind = tree.record(index).map(|record| record.kind);
             self.kind.is_none_or(|wanted| kind == Some(wanted))
         };
+        if plain && (self.recursive || self.after.is_some()) {
+            // Pages: by the whole path, so that the entries of folders of one name lie where their paths say.
+            let after = self.after.as_deref().map(|after| after.trim_matches('/'));
+            let mut found = by_path(tree, top, self.recursive, after);
+            found.retain(|&index| wanted(index));
+            return Ok(found);
+        }
         let mut found = Vec::new();
         // What is still to be looked at, the next one last. Sorting is per folder, so that parents stay before their children.
         let mut todo: Vec<Index> = Vec::new();
@@ -328,19 +336,6 @@ impl List {
         }
         if let Some(order) = self.order.filter(|_| self.together) {
             order.sort(tree, &mut found);
-        }
-        // Pages: by the whole path, so that the entries of folders of one name lie where their paths say.
-        if plain && (self.recursive || self.after.is_some()) {
-            let mut keyed: Vec<(String, Index)> = found
-                .into_iter()
-                .map(|index| (tree.path_of(index, top).unwrap_or_default(), index))
-                .collect();
-            keyed.sort_by(|left, right| left.0.split('/').cmp(right.0.split('/')));
-            if let Some(after) = &self.after {
-                let after = after.trim_matches('/');
-                keyed.retain(|(path, _)| path.split('/').gt(after.split('/')));
-            }
-            found = keyed.into_iter().map(|(_, index)| index).collect();
         }
         Ok(found)
     }

@@ -1,8 +1,9 @@
 //! Files that are for nobody else: mode 0600 from the first moment, replaced as a whole (threat model, PST-1, PST-4).
 
-use std::fs::{File, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mega_crypto::os_rng;
 use mega_crypto::rand_core::Rng;
@@ -17,11 +18,10 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
-    let mut random = [0; 9];
-    os_rng().fill_bytes(&mut random);
-    let temporary = folder.join(format!(".{}.tmp", mega_crypto::base64::encode(&random)));
+    // What cannot be tidied up disturbs nobody.
+    let _left = sweep(folder);
+    let (mut file, temporary) = create_temporary(folder)?;
     let written = (|| {
-        let mut file = private().write(true).create_new(true).open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         std::fs::rename(&temporary, path)
@@ -34,6 +34,54 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder)
 }
 
+/// Creates a file under a name that nobody can guess. It is locked as long as it is open, so that [`sweep`] can tell it from one that a process left
+/// behind when it died (PST-7).
+fn create_temporary(folder: &Path) -> io::Result<(File, PathBuf)> {
+    for _ in 0..TRIES {
+        let mut random = [0; 8];
+        os_rng().fill_bytes(&mut random);
+        let digits = u64::from_be_bytes(random);
+        let path = folder.join(format!("{PREFIX}{digits:016x}{SUFFIX}"));
+        let file = private().write(true).create_new(true).open(&path)?;
+        // Somebody who sweeps may have come between making it and locking it.
+        let busy = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        if !busy && std::fs::symlink_metadata(&path).is_ok() {
+            return Ok((file, path));
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Removes the temporary files in a folder whose processes are gone: what they hold is a secret that nobody comes back for. What is locked is in use; what
+/// has another kind of name is somebody else's.
+fn sweep(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if !is_temporary(&entry.file_name()) || !entry.file_type()?.is_file() {
+            continue;
+        }
+        let idle = File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+        if idle {
+            // It may have got its own name meanwhile.
+            let _gone = std::fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn is_temporary(name: &OsStr) -> bool {
+    let digits = name.to_str().and_then(|name| {
+        let rest = name.strip_prefix(PREFIX)?;
+        rest.strip_suffix(SUFFIX)
+    });
+    let hexadecimal = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    digits.is_some_and(|digits| digits.len() == 16 && digits.bytes().all(hexadecimal))
+}
+
+const PREFIX: &str = ".mega-";
+const SUFFIX: &str = ".tmp";
+const TRIES: usize = 8;
+
 /// Reads such a file; `None` if there is none.
 pub(crate) fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let file = match File::open(path) {
@@ -41,7 +89,10 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut bytes = Zeroizing::new(Vec::new());
+    // All of it at once: a buffer that grows leaves what it held behind, unwiped (SEC-8).
+    let len = file.metadata()?.len().min(MAX_LEN);
+    let room = usize::try_from(len).unwrap_or(0).saturating_add(1);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     file.take(MAX_LEN + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_LEN {
         return Err(io::Error::new(
@@ -120,6 +171,32 @@ mod tests {
         assert!(replace(&folder.path().join("inner/dir"), b"x").is_err());
         let names = std::fs::read_dir(path.parent().unwrap()).unwrap();
         assert_eq!(names.count(), 2);
+    }
+
+    #[test]
+    fn pst_7_what_a_process_that_died_was_writing_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, in_use) = create_temporary(folder.path()).unwrap();
+        let (dead, left) = create_temporary(folder.path()).unwrap();
+        drop(dead);
+        let others = [
+            ".mega-0123456789abcdef.part",
+            ".mega-0123456789abcde.tmp",
+            ".mega-0123456789abcdeF.tmp",
+            "mega-0123456789abcdef.tmp",
+            ".0123456789ab.tmp",
+        ];
+        for other in others {
+            std::fs::write(folder.path().join(other), "somebody's").unwrap();
+        }
+        std::fs::create_dir(folder.path().join(".mega-00000000000000ff.tmp")).unwrap();
+        replace(&folder.path().join("session"), b"x").unwrap();
+        assert!(in_use.exists() && !left.exists());
+        drop(file);
+        replace(&folder.path().join("session"), b"y").unwrap();
+        assert!(!in_use.exists());
+        let names = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(names, others.len() + 2);
     }
 
     #[test]

@@ -75,8 +75,14 @@ impl RcloneRemote {
             let unreadable = |error| Error::io("the configuration of rclone cannot be read", error);
             let file = std::fs::File::open(&path).map_err(unreadable)?;
             let mut text = Zeroizing::new(String::new());
-            let mut file = std::io::Read::take(file, MAX_FILE);
+            let mut file = std::io::Read::take(file, MAX_FILE.saturating_add(1));
             std::io::Read::read_to_string(&mut file, &mut text).map_err(unreadable)?;
+            // The beginning of a file says something else than all of it may.
+            if u64::try_from(text.len()).is_ok_and(|len| len > MAX_FILE) {
+                return Err(Error::misuse(
+                    "this is far too long for a configuration of rclone",
+                ));
+            }
             Ok(text)
         });
         let read = async { Self::parse(&text.await?, remote) };

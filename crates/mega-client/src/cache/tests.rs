@@ -429,7 +429,7 @@ fn a_file_does_not_grow_for_ever() {
 }
 
 #[test]
-fn pst_9_a_crash_at_any_step_leaves_the_old_state_or_the_new_one() {
+fn pst_4_pst_9_inv_4_a_crash_at_any_step_leaves_the_old_state_or_the_new_one() {
     let mut lived = 0;
     for steps in 0.. {
         let place = Place::new(colourful(FILES));
@@ -477,7 +477,7 @@ fn pst_9_a_crash_at_any_step_leaves_the_old_state_or_the_new_one() {
 }
 
 #[test]
-fn pst_2_whatever_is_changed_or_cut_gives_a_state_that_was_or_none() {
+fn pst_2_pst_4_whatever_is_changed_or_cut_gives_a_state_that_was_or_none() {
     let place = Place::new(colourful(FILES));
     let memory = Memory::default();
     let mut keeper = keeper(&memory);

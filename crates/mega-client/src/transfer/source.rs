@@ -42,16 +42,21 @@ impl LocalFile {
     /// is refused, without waiting for the other end of a pipe.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let failed = |error| local_error("the local file cannot be read", path, error);
-        let meta = std::fs::metadata(path).map_err(failed)?;
-        match Stamp::of(&meta).kind {
+        // What is looked at is what was opened, whatever comes under that name meanwhile.
+        let mut options = File::options();
+        options.read(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, NO_WAITING);
+        let opened = options.open(path);
+        #[cfg(not(unix))]
+        if opened.is_err() && path.is_dir() {
+            return Err(is_a_folder(path));
+        }
+        let file = opened.map_err(failed)?;
+        let stamp = Stamp::of(&file.metadata().map_err(failed)?);
+        match stamp.kind {
             Kind::File => {}
-            Kind::Folder => {
-                return Err(Error::new(
-                    ErrorKind::IsADirectory,
-                    "it is a folder; use `upload_folder`",
-                )
-                .about(path.display().to_string()));
-            }
+            Kind::Folder => return Err(is_a_folder(path)),
             Kind::Link | Kind::Other => {
                 return Err(
                     Error::new(ErrorKind::Unsupported, "it is not an ordinary file")
@@ -59,8 +64,6 @@ impl LocalFile {
                 );
             }
         }
-        let file = File::open(path).map_err(failed)?;
-        let stamp = Stamp::of(&file.metadata().map_err(failed)?);
         Ok(Self {
             path: path.to_path_buf(),
             file: Arc::new(file),
@@ -172,6 +175,15 @@ impl std::fmt::Debug for Source {
     }
 }
 
+fn is_a_folder(path: &Path) -> Error {
+    let text = "it is a folder; use `upload_folder`";
+    Error::new(ErrorKind::IsADirectory, text).about(path.display().to_string())
+}
+
+/// Opening a pipe does not wait for its other end.
+#[cfg(unix)]
+const NO_WAITING: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+
 /// The error for a source that has not the bytes it should have (UL-1, UL-2).
 pub(crate) fn source_changed(expected: u64, actual: u64) -> Error {
     let how = match actual.cmp(&expected) {
@@ -192,3 +204,30 @@ pub(crate) fn source_failed(error: io::Error) -> Error {
 
 /// Up to this many bytes a reader's content is kept in memory.
 pub(crate) const IN_MEMORY: u64 = 4 << 20;
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ul_1_a_pipe_is_refused_without_waiting_for_somebody_who_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let kind = LocalFile::open(&pipe).unwrap_err().kind();
+        assert_eq!(kind, ErrorKind::Unsupported);
+        let kind = LocalFile::open(folder.path()).unwrap_err().kind();
+        assert_eq!(kind, ErrorKind::IsADirectory);
+        // A link is the caller's own, and what counts is where it leads.
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        std::fs::write(&file, "content").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let opened = LocalFile::open(&link).unwrap();
+        assert_eq!(opened.stamp.size, 7);
+        // Nor does it matter what comes under that name later.
+        std::fs::remove_file(&link).unwrap();
+        std::fs::write(&link, "something else").unwrap();
+        opened.check().unwrap();
+    }
+}

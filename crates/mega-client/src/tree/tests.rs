@@ -8,6 +8,7 @@ use super::Tree;
 use super::arena::{Flags, Index};
 use super::edit::{Inserted, NewNode};
 use super::path::PathParts;
+use crate::by_path::by_path;
 use crate::node::{NodeKind, Trouble};
 
 const ROOT: u32 = 1;
@@ -202,6 +203,57 @@ fn tre_2_and_tre_3_what_comes_twice_is_there_once_and_where_it_was_put_last() {
 }
 
 #[test]
+fn tre_4_a_node_without_its_parent_waits_out_of_sight_and_a_share_needs_none() {
+    let mut tree = with_roots();
+    put(&mut tree, 11, Some(99), NodeKind::Folder, "lost");
+    put(&mut tree, 12, Some(11), NodeKind::File, "below");
+    let text = br#"{"n":"shared"}"#;
+    tree.insert(&NewNode {
+        key: [7; 32],
+        text,
+        share_root: true,
+        ..NewNode::bare(handle(20), Some(handle(98)), NodeKind::Folder)
+    });
+    put(&mut tree, 21, Some(20), NodeKind::File, "in the share");
+    tree.finish_load();
+    check(&tree);
+    assert!(paths(&tree).is_empty());
+    let waiting = tree.waiting();
+    assert!(waiting.contains_key(&tree.find(handle(11)).unwrap()));
+    assert_eq!(trouble(&tree, 20), None);
+    assert_eq!(trouble(&tree, 21), None);
+    // By their handles they are all there, and what lies below is below.
+    let index = |number| tree.find(handle(number)).unwrap();
+    assert!(tree.is_within(index(12), index(11)) && tree.is_within(index(21), index(20)));
+}
+
+#[test]
+fn lim_13_who_waits_for_a_parent_takes_no_more_than_any_other_node() {
+    let mut tree = with_roots();
+    tree.finish_load();
+    // As a hostile service sends them: a parent that never comes, the same node again and again, and all that once were there removed.
+    for round in 0..3 {
+        for number in 100..20_100 {
+            put(
+                &mut tree,
+                number,
+                Some(number + 1_000_000),
+                NodeKind::File,
+                "x",
+            );
+        }
+        assert_eq!(tree.len(), 20_003, "round {round}");
+        assert_eq!(tree.waiting().len(), 20_000, "round {round}");
+    }
+    for number in 100..20_100 {
+        let index = tree.find(handle(number)).unwrap();
+        tree.remove(index);
+    }
+    assert_eq!((tree.len(), tree.waiting().len()), (3, 0));
+    check(&tree);
+}
+
+#[test]
 fn tre_5_and_tre_15_only_the_first_root_of_a_kind_counts() {
     let mut tree = with_roots();
     put(&mut tree, 20, None, NodeKind::Root, "");
@@ -213,18 +265,26 @@ fn tre_5_and_tre_15_only_the_first_root_of_a_kind_counts() {
 }
 
 #[test]
-fn tre_6_a_chain_of_a_hundred_thousand_folders_loads_walks_and_goes() {
+fn tre_6_inv_8_a_chain_of_a_million_folders_loads_walks_and_goes() {
     let mut tree = with_roots();
     put(&mut tree, 100, Some(ROOT), NodeKind::Folder, "d");
-    for number in 101..100_100 {
+    for number in 101..1_000_100 {
         put(&mut tree, number, Some(number - 1), NodeKind::Folder, "d");
     }
     tree.finish_load();
-    assert_eq!(tree.walk(root(&tree)).count(), 100_001);
-    let deep = tree.find(handle(100_099)).unwrap();
-    assert_eq!(tree.ancestors(deep).count(), 100_001);
+    assert_eq!(tree.walk(root(&tree)).count(), 1_000_001);
+    let deep = tree.find(handle(1_000_099)).unwrap();
+    assert_eq!(tree.ancestors(deep).count(), 1_000_001);
+    let names = vec!["d"; 1_000_000].join("/");
+    let parts = PathParts::parse(&names).unwrap();
+    assert_eq!(tree.lookup(root(&tree), &parts), [deep]);
+    // Listed in order, it takes as much room as it has names, and not as much as its paths would.
+    let listed = by_path(&tree, root(&tree), true, None);
+    assert_eq!((listed.len(), listed.last()), (1_000_000, Some(&deep)));
+    let half = &names[..names.len() / 2];
+    assert_eq!(by_path(&tree, root(&tree), true, Some(half)).len(), 500_000);
     let top = tree.find(handle(100)).unwrap();
-    assert_eq!(tree.remove(top).len(), 100_000);
+    assert_eq!(tree.remove(top).len(), 1_000_000);
     assert_eq!(tree.len(), 3);
 }
 

@@ -47,6 +47,9 @@ pub(crate) async fn attempt(
         .seed(1)
         .login(Credentials::new(EMAIL, PASSWORD));
     let error = login.await.expect_err("nothing of this is to be believed");
+    let time = begin.elapsed();
+    // INV-6: nothing follows, neither at once nor from something that goes on in the background.
+    tokio::time::sleep(Duration::from_secs(24 * 3600)).await;
     let asked = memory.asked();
     let sent = asked
         .iter()
@@ -57,7 +60,7 @@ pub(crate) async fn attempt(
             .map(|asked| (asked.commands(), asked.body.len()))
             .collect(),
         error: (error.kind(), error.to_string()),
-        time: begin.elapsed(),
+        time,
     };
     (seen, sent.collect())
 }
@@ -104,7 +107,7 @@ pub(crate) async fn random_material(memory: &Arc<Memory>) -> Seen {
 }
 
 #[tokio::test(start_paused = true)]
-async fn att_1_att_2_log_6_key_blocks_of_the_services_choice_tell_it_nothing() {
+async fn att_1_att_2_inv_6_log_6_key_blocks_of_the_services_choice_tell_it_nothing() {
     let (memory, account) = world();
     let master = account.master_key;
     let expected = random_material(&memory).await;
@@ -270,7 +273,7 @@ async fn att_5_nod_2_a_file_with_the_zero_key_is_shown_and_never_used() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn att_6_att_7_key_7_keys_of_others_are_never_rewritten_unasked() {
+async fn att_6_att_7_key_7_nod_5_keys_of_others_are_never_rewritten_unasked() {
     let (memory, _) = world();
     let mega = signed_in(&memory).await;
     memory.asked();
@@ -408,6 +411,34 @@ async fn att_17_net_3_addresses_that_lead_elsewhere_are_not_followed() {
             "{asked:?}"
         );
         memory.service.faults().clear();
+    }
+    // Nor is anything sent there.
+    for url in [
+        "http://example.com/ul/x",
+        "https://evil.example/ul/x",
+        "https://g.api.mega.co.nz:8443/ul/x",
+        "https://user:pass@g.api.mega.co.nz/ul/x",
+        "file:///tmp/x",
+    ] {
+        let url = url.to_owned();
+        memory
+            .service
+            .faults()
+            .add(Fault::command("u").always().rewrite(move |text| {
+                let mut reply: Value = serde_json::from_str(&text).unwrap();
+                reply[0]["p"] = url.clone().into();
+                reply.to_string()
+            }));
+        memory.asked();
+        let error = mega.write("/new", "content").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{error:?}");
+        let asked = memory.asked();
+        assert!(
+            asked.iter().all(|asked| asked.commands() == ["u"]),
+            "{asked:?}"
+        );
+        memory.service.faults().clear();
+        assert!(!mega.exists("/new").await.unwrap());
     }
     // NET-4: a redirect is an answer like any other, and not the expected one.
     memory.service.faults().add(

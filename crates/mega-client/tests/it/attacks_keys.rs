@@ -184,7 +184,7 @@ async fn with_inbound_shares(sound: impl Fn(usize) -> bool) -> Vec<(Vec<String>,
 }
 
 #[tokio::test(start_paused = true)]
-async fn att_6_key_7_a_thousand_shares_by_rsa_lead_to_the_same_requests_sound_or_not() {
+async fn att_6_key_7_nod_5_a_thousand_shares_by_rsa_lead_to_the_same_requests_sound_or_not() {
     let expected = with_inbound_shares(|_| false).await;
     assert!(expected.len() > 4, "{expected:?}");
     let commands: Vec<_> = expected.iter().flat_map(|(commands, _)| commands).collect();

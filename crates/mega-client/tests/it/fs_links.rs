@@ -185,7 +185,7 @@ async fn an_old_account_without_account_keys_makes_folder_links_too() {
 }
 
 #[tokio::test]
-async fn att_11_key_6_a_spliced_node_is_withheld_from_the_link() {
+async fn att_11_inv_7_key_6_a_spliced_node_is_withheld_from_the_link() {
     let world = World::new().await;
     for name in ["a", "b"] {
         world.file(&format!("/open/{name}"), "x").await;

@@ -3,7 +3,7 @@
 use futures::StreamExt;
 use mega_client::{Duplicates, ErrorKind, SortBy};
 
-use crate::place::{Place, names};
+use crate::place::{EMAIL, Place, names};
 
 #[tokio::test]
 async fn ls_1_to_ls_5_listings_show_what_is_there() {
@@ -72,6 +72,43 @@ async fn ls_7_a_prefix_is_not_a_folder() {
     mega.create_dir("/foo").await.unwrap();
     mega.write("/foobar", "x").await.unwrap();
     assert!(names(&mega, "/foo").await.is_empty());
+}
+
+#[tokio::test]
+async fn nam_15_a_slash_in_a_name_is_no_step_of_a_path() {
+    let place = Place::new().await;
+    // A node named `a/b` beside a folder `a` with a `b` in it.
+    let (inner, twin) = place.server.with_model(|model| {
+        let inner = model.make_file(EMAIL, "/a/b", b"inner", 1).unwrap();
+        let twin = model.make_file(EMAIL, "/twin", b"twin", 1).unwrap();
+        assert!(model.rename(twin, "a/b"));
+        (inner, twin)
+    });
+    let mega = place.sign_in().await;
+    let handle = |node| crate::fs_world::handle(node);
+    assert_eq!(mega.stat("/a/b").await.unwrap().handle(), handle(inner));
+    assert_eq!(mega.read("/a/b").await.unwrap(), "inner");
+    let shown = mega
+        .path_of(&mega.stat(handle(twin)).await.unwrap())
+        .unwrap();
+    assert_ne!(shown, "/a/b");
+    assert_eq!(mega.stat(&*shown).await.unwrap().handle(), handle(twin));
+    assert_eq!(mega.read(&*shown).await.unwrap(), "twin");
+    // One more of the same name: the path answers with neither, and names both.
+    let third = place.server.with_model(|model| {
+        let third = model.make_file(EMAIL, "/third", b"third", 1).unwrap();
+        assert!(model.rename(third, "a/b"));
+        third
+    });
+    let mega = place.sign_in().await;
+    let error = mega.read(&*shown).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Ambiguous);
+    let mut named = error.handles().to_vec();
+    named.sort();
+    let mut both = [handle(twin), handle(third)];
+    both.sort();
+    assert_eq!(named, both);
+    assert_eq!(mega.read("/a/b").await.unwrap(), "inner");
 }
 
 #[tokio::test]

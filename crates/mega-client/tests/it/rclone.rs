@@ -32,6 +32,10 @@ async fn a_remote_signs_in_with_its_password_and_options() {
     mega.write("/x", "x").await.unwrap();
     mega.remove("/x").await.unwrap();
     assert_eq!(mega.list(&bin).await.unwrap().len(), 1, "it is in the bin");
+    // The beginning of a file that is far too long is not taken for all of it.
+    std::fs::write(&path, config("") + &"#\n".repeat(9 << 20)).unwrap();
+    let error = RcloneRemote::read(&path, "cloud").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Misuse, "{error}");
     let error = RcloneRemote::read(folder.path().join("missing"), "cloud")
         .await
         .unwrap_err();

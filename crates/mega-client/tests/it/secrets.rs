@@ -102,7 +102,7 @@ fn print(printed: &Everything, error: &mega_client::Error) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sec_7_no_secret_is_in_any_log_error_or_debug_output_of_a_full_run() {
+async fn inv_9_sec_4_sec_7_no_secret_is_in_any_log_error_or_debug_output_of_a_full_run() {
     const CANARY: &str = "canary-password-93716";
     const TOTP: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
     let printed = Everything::default();
@@ -290,6 +290,24 @@ async fn sec_7_no_secret_is_in_any_log_error_or_debug_output_of_a_full_run() {
     for secret in secrets {
         assert!(!printed.contains(&secret), "{secret} was printed");
     }
+    // SEC-4: no body either, neither as a whole nor any ciphertext of it.
+    let asked = memory.asked();
+    let mut looked_for = 0;
+    for request in &asked {
+        let body = String::from_utf8_lossy(&request.body);
+        for word in body.split(['"', ':', ',', '[', ']', '{', '}', '\\']) {
+            // Handles and names of members are shorter.
+            if word.len() >= 22 {
+                assert!(!printed.contains(word), "{word} was printed");
+                looked_for += 1;
+            }
+        }
+    }
+    assert!(looked_for > 50, "{looked_for} words");
+    let key = memory
+        .service
+        .with_model(|model| model.user(EMAIL).unwrap().private_key.clone().unwrap());
+    assert!(!printed.contains(&key), "a reply was printed");
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,7 +18,7 @@ async fn poll_once<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Outp
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn can_1_dropped_and_cancelled_transfers_leave_nothing() {
+async fn can_1_ul_10_dropped_and_cancelled_transfers_leave_nothing() {
     let (place, mega, folder, bytes) = with_file().await;
     let copy = folder.path().join("copy");
     let local = folder.path().join("local");

@@ -48,7 +48,7 @@ const SIZES: [usize; 22] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rd_1_every_size_comes_back_as_it_went() {
+async fn rd_1_ul_9_every_size_comes_back_as_it_went() {
     let place = Place::new().await;
     let mega = place.sign_in().await;
     let folder = tempfile::tempdir().unwrap();
@@ -193,7 +193,7 @@ async fn public_links_are_read_without_an_account() {
 }
 
 #[tokio::test]
-async fn rd_4_ranges_at_any_offset_decrypt_correctly() {
+async fn rd_4_dl_4_ranges_at_any_offset_decrypt_correctly() {
     let place = Place::new().await;
     let mega = place.sign_in().await;
     let bytes = content(5_000_001);

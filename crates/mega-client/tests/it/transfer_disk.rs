@@ -12,7 +12,7 @@ use crate::transfer_world::entries;
 const SIZE: usize = 12_000_000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dsk_1_a_disk_that_fills_up_during_a_download_is_its_own_error_and_loses_nothing() {
+async fn dsk_1_dl_12_a_disk_that_fills_up_during_a_download_is_its_own_error_and_loses_nothing() {
     if let Some((url, folder)) = in_child() {
         let mega = client(&url, TransferLimits::default()).await;
         for existing in [Existing::Fail, Existing::Overwrite] {
@@ -50,7 +50,7 @@ async fn dsk_1_a_disk_that_fills_up_during_a_download_is_its_own_error_and_loses
     mega.write("/tree/small", "fits").await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("old"), "precious").unwrap();
-    let test = "transfer_disk::dsk_1_a_disk_that_fills_up_during_a_download_is_its_own_error_and_loses_nothing";
+    let test = "transfer_disk::dsk_1_dl_12_a_disk_that_fills_up_during_a_download_is_its_own_error_and_loses_nothing";
     let status = run(child_without_room(&place, test, folder.path())).await;
     assert!(status.success());
     assert_eq!(

@@ -64,6 +64,20 @@ async fn dl_13_an_expired_address_is_renewed() {
         .add(Fault::lane(Lane::Download).expire_url());
     assert!(*mega.read("/file").range(5..70).await.unwrap() == bytes[5..70]);
 
+    // What the fresh address says about the file has to be what is known of it.
+    place
+        .server
+        .faults()
+        .add(Fault::lane(Lane::Download).expire_url());
+    place.server.faults().add(
+        Fault::command("g")
+            .skip(1)
+            .rewrite(|text| text.replace("\"s\":6000000", "\"s\":5999999")),
+    );
+    let error = mega.read("/file").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
+    assert_eq!(place.server.faults().pending(), 0, "it was asked for again");
+
     // One that never works does not keep it busy for ever.
     place
         .server

@@ -237,7 +237,7 @@ async fn wr_2_a_source_that_fails_makes_no_node() {
 }
 
 #[tokio::test]
-async fn wr_18_a_file_that_changes_while_it_is_read_makes_no_node() {
+async fn wr_18_ul_1_a_file_that_changes_while_it_is_read_makes_no_node() {
     let (place, mega, folder, bytes) = with_file().await;
     let local = folder.path().join("local");
     type Change = fn(&Path);

@@ -183,6 +183,27 @@ fn rsa_1_to_rsa_4_keys_of_a_wrong_shape_are_refused() {
     }
 }
 
+/// A key of our own with factors of these lengths, sound in everything else.
+fn with_factors(p_bits: u64, q_bits: u64) -> Option<Vec<u8>> {
+    let (p, q) = (prime(p_bits, 1), prime(q_bits, 1));
+    let d = big(17).modinv(&((&p - 1u32) * (&q - 1u32)))?;
+    Some(VICTIM.privk(&p, &q, &d, &p.modinv(&q)?))
+}
+
+#[test]
+fn rsa_3_factors_differ_by_at_most_sixteen_bits_and_are_neither_equal_nor_even() {
+    let sound = |p, q| std::iter::repeat_with(|| with_factors(p, q)).find_map(|key| key);
+    open(&sound(1032, 1016).unwrap()).unwrap();
+    open(&sound(1016, 1032).unwrap()).unwrap();
+    refuse(&sound(1033, 1016).unwrap(), "17 bits apart");
+    refuse(&sound(1016, 1033).unwrap(), "17 bits apart");
+    // One bit less than the smallest modulus.
+    refuse(&sound(1020, 1019).unwrap(), "a modulus of 2039 bits");
+    let v = &*VICTIM;
+    refuse(&v.privk(&v.p, &v.p, &v.d, &big(1)), "p = q");
+    refuse(&v.privk(&(&v.p - 1u32), &v.q, &v.d, &v.u()), "even p");
+}
+
 #[test]
 fn rsa_2_leading_zeros_and_odd_headers_are_refused() {
     let v = &*VICTIM;

@@ -113,7 +113,7 @@ fn numbers_that_are_not_below_the_modulus_are_refused() {
 }
 
 #[test]
-fn encryption_agrees_with_plain_exponentiation_and_keeps_leading_zeros() {
+fn rsa_10_encryption_agrees_with_plain_exponentiation_and_keeps_leading_zeros() {
     let (v, key) = (&*VICTIM, key());
     for data in [&[0u8; 32][..], &[0, 0, 1], &[0xff; 254], b""] {
         let sent = key.public_key().encrypt(data, &mut os_rng()).unwrap();

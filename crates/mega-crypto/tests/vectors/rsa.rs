@@ -118,7 +118,7 @@ fn damaged_private_keys_are_refused_also_where_the_official_client_is_not_strict
 }
 
 #[test]
-fn wrapped_node_keys_are_opened_leading_zeros_included() {
+fn rsa_10_wrapped_node_keys_are_opened_leading_zeros_included() {
     let mut leading_zeros = 0;
     for account in VECTORS.list("login_csid") {
         let key = open(account);

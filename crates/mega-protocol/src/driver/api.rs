@@ -52,6 +52,8 @@ pub(super) struct Settings {
     pub(super) observer: Option<Observer>,
     pub(super) timeouts: Timeouts,
     pub(super) max_reply: u64,
+    pub(super) max_tree: u64,
+    pub(super) max_events: u64,
     pub(super) gzip: bool,
 }
 

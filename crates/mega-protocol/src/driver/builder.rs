@@ -81,6 +81,8 @@ pub struct ApiBuilder {
     identity: Identity,
     timeouts: Timeouts,
     max_reply: u64,
+    max_tree: u64,
+    max_events: u64,
     max_proof_tries: u64,
     language: Option<[u8; 2]>,
     gzip: bool,
@@ -110,6 +112,8 @@ impl ApiBuilder {
             identity: Identity::Anonymous,
             timeouts: Timeouts::default(),
             max_reply: 64 << 20,
+            max_tree: 16 << 30,
+            max_events: 1 << 30,
             max_proof_tries: 4_000,
             language: None,
             gzip: true,
@@ -180,6 +184,20 @@ impl ApiBuilder {
         self
     }
 
+    /// How many bytes a tree may have, decompressed; 16 GiB by default. It is read as it arrives and
+    /// never held whole (LIM-2).
+    pub fn max_tree(mut self, bytes: u64) -> Self {
+        self.max_tree = bytes;
+        self
+    }
+
+    /// How many bytes a reply of the event channel may have, decompressed; 1 GiB by default. It is
+    /// read as it arrives (LIM-6).
+    pub fn max_events(mut self, bytes: u64) -> Self {
+        self.max_events = bytes;
+        self
+    }
+
     /// The language of texts by the service: two lower-case letters.
     pub fn language(mut self, letters: [u8; 2]) -> Self {
         self.language = Some(letters);
@@ -231,6 +249,8 @@ impl ApiBuilder {
             observer: self.observer,
             timeouts: self.timeouts,
             max_reply: self.max_reply,
+            max_tree: self.max_tree,
+            max_events: self.max_events,
             gzip: self.gzip,
         };
         Ok(Api::start(Arc::new(settings), self.identity, seed))

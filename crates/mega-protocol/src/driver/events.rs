@@ -124,7 +124,7 @@ async fn ask(settings: &Settings, request: EventRequest) -> Result<EventReply, C
     let (mut wire, mut content) = (0u64, 0u64);
     let mut take = |bytes: Bytes| {
         content = content.saturating_add(bytes.len() as u64);
-        if content > MAX_REPLY {
+        if content > settings.max_events {
             return Err(ChannelFault::Transport(TransportError::new(
                 TransportErrorKind::Body,
             )));
@@ -148,6 +148,3 @@ impl From<TransportError> for ChannelFault {
         Self::Transport(error)
     }
 }
-
-/// How many bytes a reply may have, decompressed (LIM-6).
-const MAX_REPLY: u64 = 1 << 30;

@@ -163,7 +163,7 @@ pub(super) async fn stream(
             content = content.saturating_add(bytes.len() as u64);
             pass(&port, StreamPiece::Content(bytes)).await?;
         }
-        if content > MAX_TREE {
+        if content > settings.max_tree {
             return Err(TransportError::new(TransportErrorKind::Body));
         }
         if port.enough.load(Ordering::Relaxed) {
@@ -199,7 +199,5 @@ fn nobody() -> TransportError {
 
 /// Pieces under way between the two tasks.
 const PIECES: usize = 4;
-/// How many bytes of content a tree may have (LIM-2).
-const MAX_TREE: u64 = 16 << 30;
 /// What the lane is told of a reply that is broken: something that it finds broken too.
 const BROKEN: &[u8] = b"[";

@@ -142,11 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn tre_14_depth_and_length_are_bounded() {
+    fn tre_14_lim_3_depth_and_length_are_bounded() {
         assert_eq!(
             whole(&"[".repeat(100_000)),
             Err(Fault::Limit("nested too deep"))
         );
+        let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(whole(&nested(64)).is_ok());
+        assert!(whole(&nested(65)).is_err());
         let mut scanner = ValueScanner::default();
         assert_eq!(scanner.feed(b"\""), Ok(Progress::More));
         let mut result = Ok(Progress::More);

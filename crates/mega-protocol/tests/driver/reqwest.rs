@@ -30,6 +30,14 @@ async fn net_1_a_server_without_tls_is_not_taken_for_the_service() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Tls, "{error:?}");
+    // CLK-4: a wrong local clock looks just like this, and whoever reads the error is told.
+    let mut said = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        said += &format!(": {error}");
+        cause = error.source();
+    }
+    assert!(said.contains("is the local clock right?"), "{said}");
     assert!(server.journal().is_empty());
 }
 

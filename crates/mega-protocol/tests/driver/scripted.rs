@@ -110,6 +110,102 @@ async fn lim_1_a_reply_beyond_the_limit_is_refused() {
     assert!(api.send(FetchUserData::new()).await.is_err());
 }
 
+/// Hands a long body over piece by piece; says at the end how many bytes were taken.
+fn endless(
+    transport: &Scripted,
+    start: &'static str,
+    again: &'static str,
+) -> std::sync::Arc<std::sync::atomic::AtomicUsize> {
+    let taken = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = std::sync::Arc::clone(&taken);
+    transport.then(move |_| {
+        let pieces = std::iter::once(Bytes::from_static(start.as_bytes()))
+            .chain(std::iter::repeat(Bytes::from(again.repeat(100))));
+        let pieces = futures::stream::iter(pieces.map(move |piece| {
+            count.fetch_add(piece.len(), std::sync::atomic::Ordering::Relaxed);
+            Ok(piece)
+        }));
+        let body = Body::from_stream(pieces);
+        Box::pin(async move { Ok(HttpResponse::new(200, Default::default(), body)) })
+    });
+    taken
+}
+
+#[tokio::test(start_paused = true)]
+async fn lim_2_a_tree_is_read_as_it_arrives_and_given_up_at_its_limit() {
+    let (transport, _requests) = Scripted::new();
+    let api = Api::builder(transport.clone())
+        .max_tree(1_000_000)
+        .retry(mega_protocol::RetryPolicy::none())
+        .build()
+        .unwrap();
+    // A tree without end. The nodes come out while it arrives, and it is given up soon after the limit.
+    let taken = endless(
+        &transport,
+        r#"[{"f":[{"h":"AAAAAAAB","t":1}"#,
+        r#",{"h":"AAAAAAAC","t":1}"#,
+    );
+    let mut sink = Count::default();
+    let error = api
+        .fetch_nodes(FetchNodes::new(), &mut sink)
+        .await
+        .unwrap_err();
+    assert!(error.is_retryable(), "{error:?}");
+    let taken = taken.load(std::sync::atomic::Ordering::Relaxed);
+    assert!((1_000_000..1_100_000).contains(&taken), "{taken} bytes");
+    assert!(sink.nodes > 30_000, "{} nodes", sink.nodes);
+    // One that keeps to the limit is read.
+    transport.reply(200, TREE);
+    let summary = api.fetch_nodes(FetchNodes::new(), &mut sink).await.unwrap();
+    assert_eq!(summary.nodes, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lim_6_a_reply_of_the_event_channel_is_given_up_at_its_limit() {
+    let (transport, _requests) = Scripted::new();
+    let api = Api::builder(transport.clone())
+        .max_events(1_000_000)
+        .identity(Identity::Session(SessionId::from_bytes([7; 43])))
+        .build()
+        .unwrap();
+    let mut events = api.events("AAAAAAAAAAE".parse().unwrap());
+    let taken = endless(&transport, r#"{"a":[{"a":"sqac"}"#, r#",{"a":"sqac"}"#);
+    transport.reply(200, r#"{"a":[{"a":"sqac"}],"sn":"AAAAAAAAAAI"}"#);
+    let batch = events.next_batch().await.unwrap();
+    assert_eq!(batch.packets.len(), 1, "nothing of the one without end");
+    let taken = taken.load(std::sync::atomic::Ordering::Relaxed);
+    assert!((1_000_000..1_100_000).contains(&taken), "{taken} bytes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn net_8_a_page_of_somebody_else_is_asked_past_and_never_an_answer() {
+    let (api, transport, _requests) = scripted();
+    // What portals, proxies and parking pages send with status 200.
+    for page in [
+        "<html>Please log in</html>",
+        "<!DOCTYPE html><p>[\"12A\"]",
+        "",
+        "OK",
+        "\u{feff}[0]",
+    ] {
+        transport.reply_with(200, &[("content-type", "text/html")], page);
+    }
+    transport.reply(200, "[\"12A\"]");
+    let answer = api.send(delete()).await.unwrap();
+    assert!(answer.repeated);
+    assert_eq!(transport.count(), 6);
+    // Nor is it a tree or a batch of events.
+    transport.reply(200, "<html>[{\"f\":[{\"h\":\"AAAAAAAB\"}]}]");
+    transport.reply(200, TREE);
+    let mut sink = Count::default();
+    let summary = api.fetch_nodes(FetchNodes::new(), &mut sink).await.unwrap();
+    assert_eq!((summary.nodes, sink.nodes), (2, 2));
+    let mut events = api.events("AAAAAAAAAAE".parse().unwrap());
+    transport.reply(200, "<html>");
+    transport.reply(200, r#"{"sn":"AAAAAAAAAAI"}"#);
+    assert!(events.next_batch().await.unwrap().packets.is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn net_7_a_body_of_another_length_than_announced_is_no_answer() {
     let (api, transport, _requests) = scripted();

@@ -273,7 +273,7 @@ fn fields_of_the_wrong_type_are_marked() {
 }
 
 #[test]
-fn tre_14_hostile_text_is_a_bounded_error() {
+fn tre_14_lim_3_hostile_text_is_a_bounded_error() {
     let start = r#"[{"f":[{"h":"AAAAAAAB","a":""#;
     let long = format!("{start}{}", "x".repeat(2 * MAX_OBJECT));
     let deep = format!(r#"[{{"zz":{}"#, "[".repeat(100_000));

@@ -34,7 +34,7 @@ impl Sink for Disk {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dsk_1_a_full_disk_ends_the_transfer_with_its_own_error_and_is_not_tried_again() {
+async fn dsk_1_dl_12_a_full_disk_ends_the_transfer_with_its_own_error_and_is_not_tried_again() {
     let server = mega_testserver::TestServer::start().await.unwrap();
     server.account("me@example.com", "secret").create();
     let mega = Client::builder().origin(server.url());

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::super::local::LocalDir;
+use crate::error::{Error, ErrorKind};
 
 /// The number of a folder in [`Dirs`]; the top one is 0.
 pub(super) type DirId = usize;
@@ -22,6 +23,8 @@ pub(super) struct Dirs {
 struct Folder {
     parent: DirId,
     name: OsString,
+    /// How many folders lie above it.
+    depth: usize,
 }
 
 impl Dirs {
@@ -32,6 +35,7 @@ impl Dirs {
             folders: vec![Folder {
                 parent: 0,
                 name: OsString::new(),
+                depth: 0,
             }],
             open: Mutex::new(vec![(0, Arc::new(top))]),
         }
@@ -44,6 +48,7 @@ impl Dirs {
             folders: vec![Folder {
                 parent: 0,
                 name: OsString::new(),
+                depth: 0,
             }],
             open: Mutex::default(),
         }
@@ -51,8 +56,23 @@ impl Dirs {
 
     /// Adds a folder.
     pub(super) fn add(&mut self, parent: DirId, name: OsString) -> DirId {
-        self.folders.push(Folder { parent, name });
+        let depth = self.depth(parent).saturating_add(1);
+        self.folders.push(Folder {
+            parent,
+            name,
+            depth,
+        });
         self.folders.len().saturating_sub(1)
+    }
+
+    /// Whether folders in this one lie deeper than is gone along with. Every folder is named with all that are above it, so a chain without end
+    /// would take time without end (LIM-8).
+    pub(super) fn is_deepest(&self, id: DirId) -> bool {
+        self.depth(id) >= DEEPEST
+    }
+
+    fn depth(&self, id: DirId) -> usize {
+        self.folders.get(id).map_or(0, |folder| folder.depth)
     }
 
     /// How many there are, the top one included.
@@ -157,6 +177,17 @@ impl std::fmt::Debug for Dirs {
     }
 }
 
+/// How deep folders may be nested (LIM-8).
+pub(super) const DEEPEST: usize = 10_000;
+
+/// What is said of a folder that lies deeper.
+pub(super) fn too_deep() -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        "folders that are nested more than 10,000 deep are left out",
+    )
+}
+
 /// How many folders stay open: far below what a process may have.
 const OPEN: usize = 64;
 
@@ -194,6 +225,19 @@ mod tests {
             let (parent, name) = dirs.entry(depth).unwrap();
             dirs.open(parent).unwrap().remove_dir(name).unwrap();
         }
+    }
+
+    #[test]
+    fn lim_8_nesting_has_an_end() {
+        let mut dirs = Dirs::missing(Path::new("top"));
+        let mut at = 0;
+        for _ in 0..DEEPEST {
+            assert!(!dirs.is_deepest(at));
+            at = dirs.add(at, "d".into());
+        }
+        assert!(dirs.is_deepest(at));
+        let beside = dirs.add(0, "beside".into());
+        assert!(!dirs.is_deepest(beside));
     }
 
     #[cfg(unix)]

@@ -16,7 +16,7 @@ use super::super::integrity::IntegrityPolicy;
 use super::super::local::{Kind, LocalDir, blocking, local_error, os_name};
 use super::super::progress::{Meter, Progress};
 use super::super::save::{Destination, already_exists, save};
-use super::dirs::{DirId, Dirs};
+use super::dirs::{DirId, Dirs, too_deep};
 use super::filter::Filter;
 use super::make_dirs::{make_dirs, open_top, sweep_all, sync_all};
 use super::names::local_names;
@@ -234,12 +234,14 @@ impl DownloadFolder {
                     let shown = plan.dirs.shown(id, &name);
                     let modified = node.modified_unix().map(time_from_unix);
                     if node.is_folder() {
-                        if self.options.filter.takes_folder(&shown) {
+                        if !self.options.filter.takes_folder(&shown) {
+                            report.add(shown, 0, Outcome::Skipped(SkipReason::Filtered));
+                        } else if plan.dirs.is_deepest(id) {
+                            report.add(shown, 0, Outcome::Failed(too_deep()));
+                        } else {
                             let below = plan.dirs.add(id, name);
                             plan.expected.push(HashSet::new());
                             todo.push((index, below));
-                        } else {
-                            report.add(shown, 0, Outcome::Skipped(SkipReason::Filtered));
                         }
                     } else if self
                         .options

@@ -7,7 +7,7 @@ use mega_filename::LocalPolicy;
 
 use super::super::local::{Kind, LocalDir, Stamp, local_bytes, local_error};
 use super::super::progress::Progress;
-use super::dirs::{DirId, Dirs};
+use super::dirs::{DirId, Dirs, too_deep};
 use super::filter::Filter;
 use super::report::{FolderReport, Outcome, SkipReason};
 use crate::error::{Error, ErrorKind, Result};
@@ -89,7 +89,11 @@ fn look_into(
         };
         match stamp.kind {
             Kind::Folder if filter.takes_folder(&shown) => {
-                scan.dirs.add(folder, name);
+                if scan.dirs.is_deepest(folder) {
+                    report.add(shown, 0, Outcome::Failed(too_deep()));
+                } else {
+                    scan.dirs.add(folder, name);
+                }
             }
             Kind::File if filter.takes_file(&shown, stamp.size, stamp.modified) => {
                 scan.files.push(ScannedFile {
