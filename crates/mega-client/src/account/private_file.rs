@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use mega_crypto::os_rng;
+use crate::chance::rng;
 use mega_crypto::rand_core::Rng;
 use zeroize::Zeroizing;
 
@@ -18,7 +18,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     let mut random = [0; 9];
-    os_rng().fill_bytes(&mut random);
+    rng().fill_bytes(&mut random);
     let temporary = folder.join(format!(".{}.tmp", mega_crypto::base64::encode(&random)));
     let written = (|| {
         let mut file = private().write(true).create_new(true).open(&temporary)?;

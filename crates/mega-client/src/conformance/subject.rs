@@ -4,12 +4,13 @@ use std::future::IntoFuture;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mega_crypto::{FolderKey, os_rng};
+use mega_crypto::FolderKey;
 use mega_protocol::NodeHandle;
 
 use super::Stop;
 use super::bench::{Backstage, Bench, Form, Scale};
 use crate::blocking::{Refusable, Wait};
+use crate::chance::rng;
 use crate::{Client, CreateDir, ErrorKind, Node, Result, Target, Upload};
 
 /// The place of a whole run.
@@ -31,7 +32,7 @@ impl Ground {
         let mega = bench.client().await?;
         let second = bench.client().await?;
         let was_empty = mega.list("/").await?.is_empty();
-        let random = FolderKey::random(&mut os_rng());
+        let random = FolderKey::random(&mut rng());
         let number = random
             .expose_secret()
             .iter()

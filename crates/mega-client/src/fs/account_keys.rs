@@ -1,12 +1,13 @@
 //! Changing `^!keys`, the attribute that holds the keys of an account's shares (crypto-and-accounts 3.6).
 
+use mega_crypto::ShareKey;
 use mega_crypto::account_keys::{AccountKeys, Generation, KeysEdit};
-use mega_crypto::{ShareKey, os_rng};
 use mega_protocol::commands::{FetchUserAttribute, SetUserAttributes};
 use mega_protocol::{ApiCode, NodeHandle};
 
 use crate::Client;
 use crate::account::Account;
+use crate::chance::rng;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How often another client may be faster before we give up.
@@ -32,7 +33,7 @@ impl Client {
                 return Ok(value);
             };
             let write = keys
-                .update(&account.master, &mut os_rng(), edit)
+                .update(&account.master, &mut rng(), edit)
                 .map_err(damaged)?;
             let command = SetUserAttributes::new().with(NAME, write.attribute(), version);
             match self.change(command).await {
@@ -76,7 +77,7 @@ impl Client {
     /// folder, or a new one.
     pub(super) async fn share_key_in_use(&self, folder: NodeHandle) -> Result<ShareKey> {
         let node = mega_crypto::NodeHandle::from_bytes(folder.to_bytes());
-        let fresh = ShareKey::random(&mut os_rng());
+        let fresh = ShareKey::random(&mut rng());
         self.change_account_keys(|keys| {
             let (key, edit): (ShareKey, Option<Edit>) = match keys.share_key(node) {
                 Some(known) if !known.is_trusted() => return Err(untrusted()),
