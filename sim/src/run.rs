@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use mega_client::simulation::Seeded;
 use mega_client::{Client, ClientBuilder, Credentials, Error};
 use mega_testserver::{Service, TestServer};
 use tokio::runtime::{Builder, Handle};
@@ -19,6 +20,8 @@ use crate::wire::Wire;
 
 const EMAIL: &str = "me@example.com";
 const PASSWORD: &str = "correct horse battery staple";
+/// When a run begins, in Unix time.
+const EPOCH: u32 = 1_700_000_000;
 const ORIGIN: &str = "http://127.0.0.1:9";
 
 /// What came of a run.
@@ -43,6 +46,7 @@ pub fn run(seed: u64, defect: Option<Defect>) -> Report {
         .build();
     let (history, violations) = match runtime {
         Ok(runtime) => runtime.block_on(async {
+            let _seeded = Seeded::insecure_for_simulation(seed, u64::from(EPOCH));
             let history = History::new();
             let run = AssertUnwindSafe(simulate(seed, defect, history.clone()));
             // Whatever waits for ever waits only in virtual time.
@@ -75,7 +79,7 @@ async fn simulate(seed: u64, defect: Option<Defect>, history: History) -> Result
     let mut rng = Rng::new(seed);
     let service = TestServer::builder()
         .seed(seed)
-        .clock(mega_testserver::Clock::starting_at(1_700_000_000))
+        .clock(mega_testserver::Clock::starting_at(i64::from(EPOCH)))
         .in_memory();
     service.set_origin(ORIGIN, ORIGIN);
     // Full keys cost a second processor a while; the others prove the same about everything but the sign-in.

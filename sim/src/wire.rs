@@ -1,6 +1,7 @@
 //! The network of one client: requests reach the service in memory, in virtual time, or something goes wrong.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -132,16 +133,14 @@ impl Wire {
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         let lane = Lane::of(request.url.path_and_query());
         let fate = self.fate(lane);
+        // Down to the last byte, keys and nonces included: two runs of one seed have the same history, or something else than the seed has a say.
+        let what = commands(&request.body, lane);
+        let bytes = fingerprint(request.url.path_and_query(), &request.body);
+        let mut line = format!("    {lane:?} {what}{bytes:016x}");
         if let Some(fault) = fate.fault {
-            let what = commands(&request.body, lane);
-            self.history.note(
-                &self.who,
-                format!("    {lane:?} request {what}meets {fault:?}"),
-            );
-        } else if lane == Lane::Api {
-            let what = commands(&request.body, lane);
-            self.history.note(&self.who, format!("    {what}"));
+            let _ = write!(line, " meets {fault:?}");
         }
+        self.history.note(&self.who, line);
         match fate.fault {
             Some(Fault::Refused) => {
                 tokio::time::sleep(fate.there).await;
@@ -382,6 +381,14 @@ fn commands(body: &[u8], lane: Lane) -> String {
         }
     }
     names
+}
+
+/// Tells requests apart: FNV-1a.
+fn fingerprint(target: &str, body: &[u8]) -> u64 {
+    let bytes = target.bytes().chain([0]).chain(body.iter().copied());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 fn plain(status: u16, body: impl Into<Bytes>) -> HttpResponse {

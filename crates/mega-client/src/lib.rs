@@ -20,6 +20,7 @@ mod builder;
 mod by_path;
 mod cache;
 mod capabilities;
+mod chance;
 mod change;
 mod client;
 #[cfg(feature = "conformance")]
@@ -54,6 +55,13 @@ pub mod fuzzing {
     pub fn cache_frames(input: &[u8]) -> bool {
         crate::cache::check_frames(input)
     }
+}
+
+/// For the simulation of the repository. Never for programs: with it the keys of a thread come from a seed.
+#[cfg(feature = "simulation")]
+#[doc(hidden)]
+pub mod simulation {
+    pub use crate::chance::seeded::Seeded;
 }
 
 pub use bytes;

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
+    match crate::chance::spawn_blocking(work).await {
         Ok(result) => result,
         Err(join) => {
             Err(Error::new(ErrorKind::Cancelled, "the computation was stopped").caused_by(join))

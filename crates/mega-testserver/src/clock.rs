@@ -101,6 +101,7 @@ impl Clock {
                 }
             } else {
                 tokio::select! {
+                    biased;
                     () = tokio::time::sleep(Duration::from_millis(left)) => {}
                     _ = moved.changed() => {}
                 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use mega_crypto::account::{AnonymousCredentials, NewAccount};
 use mega_crypto::login::{Reply, SessionMaterial};
 use mega_crypto::rsa::Expected;
-use mega_crypto::{PasswordKey, SessionKey, os_rng};
+use mega_crypto::{PasswordKey, SessionKey};
 use mega_protocol::commands::{CreateEphemeral, Login, SessionGrant};
 use mega_protocol::{Api, ApiCode, Identity, SessionId, UserHandle};
 use tokio::time::Instant;
@@ -17,6 +17,7 @@ use super::OpenSession;
 use super::login::rejected;
 use super::open::{self, Opening};
 use crate::builder::{BoxFuture, ClientBuilder};
+use crate::chance::rng;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
 use crate::{Client, blocking};
@@ -142,7 +143,7 @@ impl Client {
 
 /// Makes an account without a name and a session in it.
 pub(super) async fn create(api: &Api, options: &Options) -> Result<Opening> {
-    let new = NewAccount::random(&mut os_rng());
+    let new = NewAccount::random(&mut rng());
     let command = CreateEphemeral::new(new.wrapped_master_key(), new.proof());
     let user = api.send(command).await.map_err(Error::from)?.reply;
     let owner = mega_crypto::UserHandle::from_bytes(user.to_bytes());
@@ -173,7 +174,7 @@ async fn sign_in(
     user: UserHandle,
     password_key: PasswordKey,
 ) -> Result<Opening> {
-    let sek = SessionKey::random(&mut os_rng());
+    let sek = SessionKey::random(&mut rng());
     let mut command = Login::ephemeral(user);
     command.session_key = Some((*sek.expose_secret()).into());
     let reply = api.send(command).await.map_err(|error| {
@@ -202,7 +203,7 @@ async fn sign_in(
             return Err(rejected());
         }
         let expected = Expected::default();
-        mega_crypto::login::sign_in(&password_key, &material, &expected, &mut os_rng())
+        mega_crypto::login::sign_in(&password_key, &material, &expected, &mut rng())
             .map(|checked| (checked, reply.session_key))
             .map_err(|_| rejected())
     })

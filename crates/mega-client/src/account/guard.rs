@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use zeroize::Zeroizing;
 
@@ -314,7 +314,7 @@ const MOST_KEPT: usize = 100;
 
 /// The wall clock, in seconds since 1970.
 pub(crate) fn unix_now() -> u64 {
-    SystemTime::now()
+    crate::chance::time_of_day()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |time| time.as_secs())
 }

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
+use mega_crypto::SessionKey;
 use mega_crypto::login::{SessionMaterial, SignedIn};
 use mega_crypto::password::{LoginSecret, derive_v1, derive_v2};
 use mega_crypto::rsa::Expected;
 use mega_crypto::totp::TotpSecret;
-use mega_crypto::{SessionKey, os_rng};
 use mega_protocol::commands::{AccountVersion, Login, LoginReply, Prelogin, SessionGrant};
 use mega_protocol::{Api, Identity};
 use mega_protocol::{ApiCode, SessionId};
@@ -22,6 +22,7 @@ use super::open::{self, Opening};
 use super::pins::Pins;
 use super::{OpenSession, session};
 use crate::builder::ClientBuilder;
+use crate::chance::rng;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
 use crate::{Client, blocking};
@@ -203,7 +204,7 @@ async fn ask(
     credentials: &Credentials,
     secret: &LoginSecret,
 ) -> Result<(LoginReply, SessionKey)> {
-    let sek = SessionKey::random(&mut os_rng());
+    let sek = SessionKey::random(&mut rng());
     let hash = mega_crypto::base64::decode(secret.uh().as_str()).map_err(|_| rejected())?;
     let mut command = Login::new(credentials.email.clone(), hash);
     command.session_key = Some((*sek.expose_secret()).into());
@@ -245,7 +246,7 @@ pub(super) async fn code_of(source: FactorSource) -> Result<Zeroizing<String>> {
     match source {
         FactorSource::Code(code) => Ok(code),
         FactorSource::Secret(secret) => {
-            let now = std::time::SystemTime::now()
+            let now = crate::chance::time_of_day()
                 .duration_since(std::time::SystemTime::UNIX_EPOCH)
                 .unwrap_or(Duration::ZERO)
                 .as_secs();
@@ -289,7 +290,7 @@ fn check(secret: &LoginSecret, reply: &LoginReply) -> Result<SignedIn> {
         secret.password_key(),
         &reply,
         &Expected::default(),
-        &mut os_rng(),
+        &mut rng(),
     )
     .map_err(|_| rejected())
 }

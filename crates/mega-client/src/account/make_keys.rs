@@ -6,12 +6,13 @@
 
 use mega_crypto::account_keys::{Authring, KeySignature, KeysEdit, NewAccountKeys, PublishedKeys};
 use mega_crypto::rsa::{Expected, RsaPrivateKey, RsaPublicKey};
-use mega_crypto::{MasterKey, ShareKey, os_rng, tlv};
+use mega_crypto::{MasterKey, ShareKey, tlv};
 use mega_protocol::commands::{FetchUserData, SetKeyPair, SetUserAttributes, UserData};
 use mega_protocol::{ApiCode, Blob, NodeHandle};
 
 use super::Account;
 use super::guard::unix_now;
+use crate::chance::rng;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs::account_keys::Edit;
 use crate::{Client, blocking};
@@ -226,7 +227,7 @@ impl Client {
             unix_now(),
             Some((&pair.public, &pair.private)),
             &account.master,
-            &mut os_rng(),
+            &mut rng(),
             |edit| self.move_share_keys(edit),
         )
         .map_err(unmade)?;
@@ -262,7 +263,7 @@ impl Client {
                 authring(data, "*!authring", &account.master)?,
                 authring(data, "*!authCu255", &account.master)?,
                 &account.master,
-                &mut os_rng(),
+                &mut rng(),
                 |edit| self.move_share_keys(edit),
             )
             .map_err(unmade)?;
@@ -433,7 +434,7 @@ async fn open_pair(
             ..Expected::default()
         };
         let private =
-            RsaPrivateKey::open(&sealed, &master, &expected, &mut os_rng()).map_err(damaged)?;
+            RsaPrivateKey::open(&sealed, &master, &expected, &mut rng()).map_err(damaged)?;
         Ok(OpenPair {
             private,
             public: public_key,
@@ -444,8 +445,8 @@ async fn open_pair(
 
 /// A new RSA key pair, to be sent.
 async fn new_pair(account: &Account) -> Result<Sent> {
-    let private = blocking(|| Ok(RsaPrivateKey::generate(&mut os_rng()))).await?;
-    let sealed = private.seal(&account.master, &mut os_rng());
+    let private = blocking(|| Ok(RsaPrivateKey::generate(&mut rng()))).await?;
+    let sealed = private.seal(&account.master, &mut rng());
     let public = private.public_key().to_bytes();
     let mut sent = Sent::of(&[KeyPart::Rsa]);
     sent.command = Some(Command::Pair(SetKeyPair::new(

@@ -4,8 +4,8 @@ use std::fmt;
 use std::future::IntoFuture;
 use std::sync::PoisonError;
 
+use mega_crypto::MasterKey;
 use mega_crypto::password::{LoginSecret, NewPassword, derive_v1, derive_v2};
-use mega_crypto::{MasterKey, os_rng};
 use mega_protocol::ApiCode;
 use mega_protocol::commands::{
     ChangePassword as Command, FetchUserData, PasswordProof, UpgradeAccount, UserData,
@@ -16,6 +16,7 @@ use super::credentials::SecondFactor;
 use super::register::unusable;
 use super::{Account, login};
 use crate::builder::BoxFuture;
+use crate::chance::rng;
 use crate::error::{Error, ErrorKind, Result};
 use crate::{Client, blocking};
 
@@ -304,5 +305,5 @@ async fn check_current(
 
 pub(super) async fn new_password(password: &Zeroizing<String>) -> Result<NewPassword> {
     let password = password.clone();
-    blocking(move || NewPassword::random(&password, &mut os_rng()).map_err(unusable)).await
+    blocking(move || NewPassword::random(&password, &mut rng()).map_err(unusable)).await
 }

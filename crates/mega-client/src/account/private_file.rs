@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use mega_crypto::os_rng;
+use crate::chance::rng;
 use mega_crypto::rand_core::Rng;
 use zeroize::Zeroizing;
 
@@ -39,7 +39,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 fn create_temporary(folder: &Path) -> io::Result<(File, PathBuf)> {
     for _ in 0..TRIES {
         let mut random = [0; 8];
-        os_rng().fill_bytes(&mut random);
+        rng().fill_bytes(&mut random);
         let digits = u64::from_be_bytes(random);
         let path = folder.join(format!("{PREFIX}{digits:016x}{SUFFIX}"));
         let file = private().write(true).create_new(true).open(&path)?;

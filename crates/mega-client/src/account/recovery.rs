@@ -4,9 +4,9 @@ use std::fmt;
 use std::future::IntoFuture;
 use std::str::FromStr;
 
+use mega_crypto::MasterKey;
 use mega_crypto::password::derive_v1;
 use mega_crypto::rsa::{Expected, RsaPrivateKey};
-use mega_crypto::{MasterKey, os_rng};
 use mega_protocol::commands::{
     AccountVersion, CheckRecoveryCode, FetchRecoveryKeyBlob, FinishRecovery, PasswordProof,
     Prelogin, RecoveryAction, RequestRecovery,
@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use super::login;
 use super::password::new_password;
 use crate::builder::{BoxFuture, ClientBuilder};
+use crate::chance::rng;
 use crate::error::{Error, ErrorKind, Result};
 use crate::{Client, blocking};
 
@@ -178,12 +179,8 @@ impl Recover {
             _ => error,
         })?;
         let (master, wrong) = blocking(move || {
-            let opened = RsaPrivateKey::open(
-                blob.as_bytes(),
-                &self.key,
-                &Expected::default(),
-                &mut os_rng(),
-            );
+            let opened =
+                RsaPrivateKey::open(blob.as_bytes(), &self.key, &Expected::default(), &mut rng());
             Ok((self.key, opened.is_err()))
         })
         .await?;

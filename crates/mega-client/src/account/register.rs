@@ -3,9 +3,9 @@
 use std::fmt;
 use std::future::IntoFuture;
 
+use mega_crypto::MasterKey;
 use mega_crypto::account::ConfirmationCode;
 use mega_crypto::password::NewPassword;
-use mega_crypto::{MasterKey, os_rng};
 use mega_protocol::commands::{
     CancelRegistration, ConfirmRegistration, RequestConfirmation, SetUserAttribute,
 };
@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use super::EphemeralCredentials;
 use super::ephemeral;
 use crate::builder::{BoxFuture, ClientBuilder};
+use crate::chance::rng;
 use crate::error::{Error, ErrorKind, Result};
 use crate::{Client, blocking};
 
@@ -155,7 +156,7 @@ impl Register {
         }
         let password = self.password;
         // The slow part, and the one that may refuse, comes before anything is made on the service.
-        let new = blocking(move || NewPassword::random(&password, &mut os_rng()).map_err(unusable));
+        let new = blocking(move || NewPassword::random(&password, &mut rng()).map_err(unusable));
         let new = new.await?;
         let (api, credentials, master) = match self.whose {
             Whose::New(builder) => {

@@ -4,11 +4,12 @@
 //! from the passphrase by PBKDF2 with the rounds of a sign-in, so guessing costs as much as guessing the password.
 
 use mega_crypto::rand_core::Rng;
-use mega_crypto::{MasterKey, base64, os_rng, password, tlv};
+use mega_crypto::{MasterKey, base64, password, tlv};
 use zeroize::Zeroizing;
 
 use super::SavedSession;
 use crate::blocking;
+use crate::chance::rng;
 use crate::error::{Error, ErrorKind, Result};
 
 const MARK: &str = "mega-session-1.";
@@ -45,9 +46,9 @@ impl SavedSession {
         let passphrase = Zeroizing::new(passphrase.to_owned());
         blocking(move || {
             let mut salt = [0; SALT_LEN];
-            os_rng().fill_bytes(&mut salt);
+            rng().fill_bytes(&mut salt);
             let key = key_of(&passphrase, &salt)?;
-            let sealed = tlv::encrypt(plain.as_bytes(), &key, &mut os_rng())
+            let sealed = tlv::encrypt(plain.as_bytes(), &key, &mut rng())
                 .map_err(|error| Error::misuse("the session is too long").caused_by(error))?;
             Ok(format!(
                 "{MARK}{}",

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use mega_crypto::rsa::Expected;
-use mega_crypto::{MasterKey, SessionKey, StoredAccount, StoredSession, os_rng};
+use mega_crypto::{MasterKey, SessionKey, StoredAccount, StoredSession};
 use mega_protocol::commands::{
     EndSessions, ListSessions, Logout, ResumeReply, ResumeSession, SessionInfo,
 };
@@ -17,6 +17,7 @@ use super::login::rejected;
 use super::open::{self, Opening};
 use super::pins::Pins;
 use crate::builder::ClientBuilder;
+use crate::chance::rng;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
 use crate::{Client, blocking};
@@ -115,7 +116,7 @@ pub(crate) async fn reopen(api: &Api, options: &Options, saved: &SavedSession) -
     };
     let session = SessionId::from_bytes(*stored.session.expose_secret());
     api.set_identity(Identity::Session(session));
-    let fresh = SessionKey::random(&mut os_rng());
+    let fresh = SessionKey::random(&mut rng());
     let reply = api
         .send(ResumeSession::new(*fresh.expose_secret()))
         .await
@@ -158,14 +159,9 @@ fn check(
             .map(|tsid| tsid.expose_secret().as_slice()),
     };
     let expected = Expected::default();
-    let checked = mega_crypto::login::resume(
-        stored,
-        session_key.as_ref(),
-        &answer,
-        &expected,
-        &mut os_rng(),
-    )
-    .map_err(|_| rejected())?;
+    let checked =
+        mega_crypto::login::resume(stored, session_key.as_ref(), &answer, &expected, &mut rng())
+            .map_err(|_| rejected())?;
     // Without any proof of the master key, everything would decrypt to nonsense, or to what a server wants.
     if !checked.confirmed {
         return Err(rejected());

@@ -12,12 +12,13 @@
 
 use std::io::{self, Read};
 
+use mega_crypto::MasterKey;
 use mega_crypto::at_rest::{RestKey, Salt};
-use mega_crypto::{MasterKey, os_rng};
 use mega_protocol::UserHandle;
 use zeroize::Zeroizing;
 
 use super::bytes::Plain;
+use crate::chance::rng;
 
 /// Mark and version. Another version is another file: it is not read, and replaced.
 const HEAD: [u8; 8] = *b"mgtree\0\x01";
@@ -92,7 +93,7 @@ pub(super) struct Sealer {
 impl Sealer {
     /// A new file: its head goes to `out`.
     pub(super) fn start(owner: &Owner, out: &mut Vec<u8>) -> Self {
-        let salt = Salt::random(&mut os_rng());
+        let salt = Salt::random(&mut rng());
         out.extend_from_slice(&HEAD);
         out.extend_from_slice(salt.as_bytes());
         Self {
@@ -116,7 +117,7 @@ impl Sealer {
         };
         out.extend_from_slice(&short.to_le_bytes());
         self.key
-            .seal(self.number, plain, out, &mut os_rng())
+            .seal(self.number, plain, out, &mut rng())
             .map_err(|_| too_long())?;
         self.number = self.number.checked_add(1).ok_or_else(too_long)?;
         self.end = self.end.saturating_add(u64::from(short)).saturating_add(4);

@@ -171,7 +171,7 @@ impl Client {
         }
         let client = self.clone();
         // A runtime that shuts down lets it end first; what it does not write comes with the events.
-        drop(tokio::task::spawn_blocking(move || client.keep_now()));
+        drop(crate::chance::spawn_blocking(move || client.keep_now()));
     }
 
     /// Writes the cache, on a thread where that is allowed.

@@ -4,12 +4,13 @@ use std::future::IntoFuture;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mega_crypto::{FolderKey, os_rng};
+use mega_crypto::FolderKey;
 use mega_protocol::NodeHandle;
 
 use super::Stop;
 use super::bench::{Backstage, Bench, Form, Scale};
 use crate::blocking::{Refusable, Wait};
+use crate::chance::rng;
 use crate::{Client, CreateDir, ErrorKind, Node, Result, Target, Upload};
 
 /// The place of a whole run.
@@ -62,7 +63,7 @@ impl Ground {
 
 /// Six random bytes as a number.
 fn random() -> u64 {
-    let random = FolderKey::random(&mut os_rng());
+    let random = FolderKey::random(&mut rng());
     let bytes = random.expose_secret().iter().take(6);
     bytes.fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
 }

@@ -1,13 +1,13 @@
 //! Changing `^!keys`, the attribute that holds the keys of an account's shares (crypto-and-accounts 3.6).
 
 use mega_crypto::account_keys::{AccountKeys, Generation, KeysEdit};
-use mega_crypto::os_rng;
 use mega_protocol::ApiCode;
 use mega_protocol::commands::{FetchUserAttribute, SetUserAttributes};
 use tokio::sync::MutexGuard;
 
 use crate::Client;
 use crate::account::Account;
+use crate::chance::rng;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How often another client may be faster before we give up.
@@ -44,7 +44,7 @@ impl Client {
                 return Ok(value);
             };
             let write = keys
-                .update(&account.master, &mut os_rng(), edit)
+                .update(&account.master, &mut rng(), edit)
                 .map_err(damaged)?;
             let command = SetUserAttributes::new().with(NAME, write.attribute(), version);
             match self.change(command).await {

@@ -210,7 +210,7 @@ impl EmptyRubbishBin {
     /// The same, counted back from now by this computer's clock.
     pub fn older_than(self, age: Duration) -> Self {
         self.created_before(
-            SystemTime::now()
+            crate::chance::time_of_day()
                 .checked_sub(age)
                 .unwrap_or(SystemTime::UNIX_EPOCH),
         )

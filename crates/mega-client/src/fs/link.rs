@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use futures::Stream;
 use mega_crypto::link::{PasswordLink, PublicLink, WriteAuth};
-use mega_crypto::{NodeKey, ShareKey, os_rng, share_auth};
+use mega_crypto::{NodeKey, ShareKey, share_auth};
 use mega_protocol::commands::{CreateLink, SetShare, ShareTarget};
 use mega_protocol::{AccessLevel as WireAccess, NodeHandle, PublicHandle};
 use zeroize::Zeroizing;
@@ -15,6 +15,7 @@ use super::access::{check_no_version, check_ordinary, find};
 use super::bulk::{Bulk, BulkCall};
 use super::release::{released_key, subtree_keys, wrap_for_shares};
 use crate::builder::BoxFuture;
+use crate::chance::rng;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::{time_from_unix, unix_from_time};
 use crate::target::{Target, Want};
@@ -119,7 +120,7 @@ impl Link {
     ///
     /// [`Misuse`](ErrorKind::Misuse) for an empty password.
     pub fn with_password(&self, password: &str) -> Result<String> {
-        let locked = PasswordLink::lock(&self.public, password, &mut os_rng())
+        let locked = PasswordLink::lock(&self.public, password, &mut rng())
             .map_err(|error| Error::misuse("the link cannot be locked").caused_by(error))?;
         Ok(locked.to_url().to_string())
     }
@@ -403,7 +404,7 @@ impl Client {
             }
             let key = made
                 .entry(folder)
-                .or_insert_with(|| ShareKey::random(&mut os_rng()))
+                .or_insert_with(|| ShareKey::random(&mut rng()))
                 .clone();
             let share = mega_crypto::NodeHandle::from_bytes(folder.to_bytes());
             self.with_keyring(|keyring| {

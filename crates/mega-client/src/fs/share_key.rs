@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use mega_crypto::ShareKey;
 use mega_crypto::account_keys::AccountKeys;
-use mega_crypto::{ShareKey, os_rng};
 use mega_protocol::NodeHandle;
 
 use super::account_keys::{Edit, damaged, untrusted};
 use super::bulk::for_all;
 use crate::Client;
+use crate::chance::rng;
 use crate::error::{Error, Result};
 
 /// What the callers of a client want to be noted about share keys.
@@ -76,7 +77,7 @@ impl Client {
     /// The key for sharing a folder, noted as in use before anything is shared with it (crypto-and-accounts 3.7 rule 4): the one the account has for the
     /// folder, or a new one.
     pub(super) async fn share_key_in_use(&self, folder: NodeHandle) -> Result<ShareKey> {
-        let note = Note::InUse(ShareKey::random(&mut os_rng()));
+        let note = Note::InUse(ShareKey::random(&mut rng()));
         let key = self.note_share_key(folder, note).await?;
         key.ok_or_else(|| Error::misuse("the folder was given no share key"))
     }

@@ -34,6 +34,7 @@ impl Pace {
             start
         };
         tokio::select! {
+            biased;
             () = tokio::time::sleep_until(until) => {}
             () = changed => {}
         }

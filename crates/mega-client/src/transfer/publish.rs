@@ -174,5 +174,5 @@ impl Sent {
 
 /// The time for the fingerprint of a content: what its source knows, or now.
 pub(crate) fn unix_time(stamp: Option<std::time::SystemTime>) -> i64 {
-    crate::node::unix_from_time(stamp.unwrap_or_else(std::time::SystemTime::now))
+    crate::node::unix_from_time(stamp.unwrap_or_else(crate::chance::time_of_day))
 }

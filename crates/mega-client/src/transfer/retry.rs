@@ -116,7 +116,7 @@ fn jittered(failures: u32) -> Duration {
     let most = 250_u64.saturating_mul(1 << failures.saturating_sub(1).min(7));
     let mut bytes = [0; 8];
     // Without randomness the clients only come back at the same time.
-    let _unjittered = getrandom::fill(&mut bytes);
+    let _unjittered = crate::chance::fill(&mut bytes);
     Duration::from_millis(u64::from_le_bytes(bytes) % most.saturating_add(1))
 }
 

@@ -87,7 +87,7 @@ impl Sealer {
                 )
             })?),
         };
-        let key = key.unwrap_or_else(|| ContentKey::random(&mut mega_crypto::os_rng()));
+        let key = key.unwrap_or_else(|| ContentKey::random(&mut crate::chance::rng()));
         Ok(Self {
             feed,
             cipher: ContentCipher::new(&key),

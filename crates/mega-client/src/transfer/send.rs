@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
@@ -12,6 +12,7 @@ use mega_crypto::FileKey;
 use mega_crypto::content::{ChunkMac, chunk_at, chunk_offset};
 use mega_crypto::fingerprint::Fingerprint;
 use mega_protocol::UploadProgress;
+use tokio::time::Instant;
 
 use super::Shared;
 use super::buffers::Buffers;
@@ -158,7 +159,19 @@ async fn attempt(
                 None => {}
             }
         }
+        // Answers first: each makes room for another part.
         tokio::select! {
+            biased;
+            Some(answer) = posts.next(), if !posts.is_empty() => {
+                let answer: Answer = answer?;
+                flight.answered(&answer);
+                if let Some(journal) = &journal {
+                    journal.answered(answer.offset);
+                }
+                if let PartReply::Complete(token) = answer.reply {
+                    break Some(token);
+                }
+            }
             made = async { making.as_mut()?.await.into() }, if making.is_some() => {
                 making = None;
                 if let Some(made) = made {
@@ -175,16 +188,6 @@ async fn attempt(
                         ready = Some(part);
                     }
                     idle = Some(sealer);
-                }
-            }
-            Some(answer) = posts.next(), if !posts.is_empty() => {
-                let answer: Answer = answer?;
-                flight.answered(&answer);
-                if let Some(journal) = &journal {
-                    journal.answered(answer.offset);
-                }
-                if let PartReply::Complete(token) = answer.reply {
-                    break Some(token);
                 }
             }
         }

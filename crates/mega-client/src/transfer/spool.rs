@@ -35,7 +35,7 @@ impl Spool {
         })
         .await?
         .map_err(disk)?;
-        let key = ContentKey::random(&mut mega_crypto::os_rng());
+        let key = ContentKey::random(&mut crate::chance::rng());
         let cipher = ContentCipher::new(&key);
         let target = Arc::clone(file.file());
         let (mut stream, mut piece) = write(

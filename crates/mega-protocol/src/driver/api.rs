@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 use super::builder::{ApiBuilder, ApiNotice, Observer, Timeouts};
 use super::events::EventStream;
@@ -35,11 +35,15 @@ pub struct Api {
     handle: Arc<Handle>,
 }
 
-/// Shared by the clones. The last one to go ends the tasks, which listen to the other end of
-/// `_alive`.
+/// Shared by the clones. The last one to go ends the tasks.
 struct Handle {
     shared: Arc<Shared>,
-    _alive: watch::Sender<()>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.gone.close();
+    }
 }
 
 /// What does not change after building.
@@ -62,7 +66,8 @@ pub(super) struct Shared {
     pub(super) settings: Arc<Settings>,
     pub(super) ordered: LaneCell,
     pub(super) lockless: LaneCell,
-    pub(super) alive: watch::Receiver<()>,
+    /// Has no permits ever, and is closed when the last handle goes. Unlike a watch it wakes in the order in which was waited.
+    pub(super) gone: Semaphore,
     seeds: Mutex<Random>,
 }
 
@@ -189,18 +194,16 @@ impl Api {
             LaneCell::new(lane)
         };
         let (ordered, lockless) = (lane(), lane());
-        let (alive, listen) = watch::channel(());
         let shared = Shared {
             settings,
             ordered,
             lockless,
-            alive: listen,
+            gone: Semaphore::new(0),
             seeds: Mutex::new(seeds),
         };
         Self {
             handle: Arc::new(Handle {
                 shared: Arc::new(shared),
-                _alive: alive,
             }),
         }
     }

@@ -135,6 +135,7 @@ pub(super) async fn stream(
 ) -> Result<ApiResponse, TransportError> {
     let idle = settings.timeouts.api;
     let mut response = tokio::select! {
+        biased;
         response = send(settings, batch_request(settings, request), idle) => response?,
         () = port.pieces.closed() => return Err(nobody()),
     };
@@ -150,6 +151,7 @@ pub(super) async fn stream(
     let mut cut_short = false;
     loop {
         let piece = tokio::select! {
+            biased;
             piece = next_piece(&mut response, idle) => piece?,
             () = port.pieces.closed() => return Err(nobody()),
         };

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::watch;
-
 use super::api::{LaneState, Shared, Which};
 use super::builder::ApiNotice;
 use super::exchange::exchange;
@@ -27,7 +25,6 @@ enum Step {
 /// Drives one lane until it is idle or the last handle is gone.
 pub(super) async fn pump(shared: Arc<Shared>, which: Which) {
     let cell = shared.cell(which);
-    let mut alive = shared.alive.clone();
     let mut guard = PumpGuard {
         shared: &shared,
         which,
@@ -44,7 +41,7 @@ pub(super) async fn pump(shared: Arc<Shared>, which: Which) {
             Step::Send(request, port) => {
                 let response = tokio::select! {
                     biased;
-                    () = gone(&mut alive) => break,
+                    () = gone(&shared) => break,
                     response = perform(&shared, &request, port) => response,
                 };
                 cell.lock().lane.handle_response(now(), response);
@@ -52,7 +49,7 @@ pub(super) async fn pump(shared: Arc<Shared>, which: Which) {
             Step::Prove(challenge) => {
                 let proof = tokio::select! {
                     biased;
-                    () = gone(&mut alive) => break,
+                    () = gone(&shared) => break,
                     proof = prove(&shared, challenge.clone()) => proof,
                 };
                 cell.lock().lane.handle_proof(now(), proof, &challenge);
@@ -66,7 +63,7 @@ pub(super) async fn pump(shared: Arc<Shared>, which: Which) {
                 };
                 tokio::select! {
                     biased;
-                    () = gone(&mut alive) => break,
+                    () = gone(&shared) => break,
                     () = cell.wake.notified() => {}
                     () = sleep => {}
                 }
@@ -197,8 +194,9 @@ async fn prove(shared: &Shared, challenge: HashcashChallenge) -> Result<[u8; 4],
 }
 
 /// Returns when the last handle is gone.
-pub(super) async fn gone(alive: &mut watch::Receiver<()>) {
-    while alive.changed().await.is_ok() {}
+pub(super) async fn gone(shared: &Shared) {
+    // An error is what closing looks like.
+    let _closed = shared.gone.acquire().await;
 }
 
 /// The clock, in the form the machines take. It follows tokio's, which tests can stop.

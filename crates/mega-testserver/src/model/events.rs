@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use crate::seed::Seed;
 use crate::wire::{NodeHandle, PublicHandle, UserHandle, b64, unb64_exact};
@@ -79,7 +79,8 @@ pub(crate) struct Logs {
     wait_order: VecDeque<String>,
     seed: Seed,
     kept: usize,
-    version: watch::Sender<u64>,
+    /// Wakes in the order in which was waited, so that a run in virtual time is the same each time.
+    touched: Arc<Notify>,
     /// What was added since somebody asked; nobody counts while this is `None`.
     fresh: Option<Vec<Change>>,
 }
@@ -135,7 +136,7 @@ impl Logs {
             wait_order: VecDeque::new(),
             seed,
             kept,
-            version: watch::Sender::new(0),
+            touched: Arc::default(),
             fresh: None,
         }
     }
@@ -354,11 +355,11 @@ impl Logs {
 
     /// Wakes everybody who holds a request.
     pub(crate) fn touch(&self) {
-        self.version.send_modify(|v| *v = v.wrapping_add(1));
+        self.touched.notify_waiters();
     }
 
-    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
-        self.version.subscribe()
+    pub(crate) fn changes(&self) -> Arc<Notify> {
+        Arc::clone(&self.touched)
     }
 }
 

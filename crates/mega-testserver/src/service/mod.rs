@@ -186,13 +186,15 @@ impl Service {
                 Outcome::Reply(reply) => return reply,
                 Outcome::Hold(hold) => hold,
             };
-            let mut changes = self.lock().events.changes();
-            changes.mark_unchanged();
-            // Between the first look and this mark something may have happened, so look again before waiting.
+            let changes = self.lock().events.changes();
+            let mut changed = std::pin::pin!(changes.notified());
+            changed.as_mut().enable();
+            // Between the first look and this line something may have happened, so look again before waiting.
             outcome = self.poll(hold);
             if let Outcome::Hold(hold) = &outcome {
                 tokio::select! {
-                    _ = changes.changed() => {}
+                    biased;
+                    () = changed => {}
                     () = self.clock.reached(hold.0.deadline_ms) => {}
                 }
                 if let Outcome::Hold(hold) = outcome {

@@ -1,6 +1,6 @@
 //! Making what was planned, of a copy or an import, and telling what came of it.
 
-use mega_crypto::{FolderKey, NodeKey, os_rng};
+use mega_crypto::{FolderKey, NodeKey};
 use mega_protocol::NodeHandle;
 use mega_protocol::commands::NewNodeSource;
 
@@ -8,6 +8,7 @@ use super::super::access::find;
 use super::super::attributes;
 use super::super::put::{Planned, bad_name};
 use super::super::release::released_key;
+use crate::chance::rng;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::Node;
 use crate::tree::Tree;
@@ -65,7 +66,7 @@ impl Item {
             // Content is not encrypted again, so a file keeps its key (crypto-and-accounts 4.3).
             key: match key {
                 NodeKey::File(key) => NodeKey::File(key),
-                NodeKey::Folder(_) => NodeKey::Folder(FolderKey::random(&mut os_rng())),
+                NodeKey::Folder(_) => NodeKey::Folder(FolderKey::random(&mut rng())),
             },
             attributes: written,
             file_attributes: None,

@@ -6,7 +6,7 @@ mod settle;
 use futures::future::join_all;
 use mega_crypto::attributes::Attributes;
 use mega_crypto::fingerprint::Fingerprint;
-use mega_crypto::{FileKey, FolderKey, NodeKey, os_rng};
+use mega_crypto::{FileKey, FolderKey, NodeKey};
 use mega_protocol::NodeHandle;
 use mega_protocol::commands::{NewNodeSource, PutNodes};
 use mega_protocol::storage::UploadToken;
@@ -19,6 +19,7 @@ use super::access::{check_container, find};
 use super::bulk::for_all;
 use super::name::Name;
 use super::release::{shares_around, wrap_for_shares};
+use crate::chance::rng;
 use crate::client::Identity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::Node;
@@ -118,7 +119,7 @@ impl Client {
     /// A handle that no node has. The service would take an existing one for the source of a copy.
     pub(super) fn temporary_handle(&self) -> NodeHandle {
         loop {
-            let random = FolderKey::random(&mut os_rng());
+            let random = FolderKey::random(&mut rng());
             let [a, b, c, d, e, f, ..] = *random.expose_secret();
             let handle = NodeHandle::from_bytes([a, b, c, d, e, f]);
             if self.with_tree(|tree, _| tree.find(handle).is_none()) {

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 
 use mega_crypto::attributes::Attributes;
-use mega_crypto::{FolderKey, NodeKey, os_rng};
+use mega_crypto::{FolderKey, NodeKey};
 use mega_protocol::NodeHandle;
 use mega_protocol::commands::{NewNode, NewNodeSource};
 use mega_protocol::{Blob, NodeKind as WireKind};
 
 use super::bad_name;
+use crate::chance::rng;
 use crate::error::Result;
 use crate::tree::Tree;
 use crate::tree::decrypt::key_bytes;
@@ -36,7 +37,7 @@ impl Planned {
         Ok(Self {
             source: NewNodeSource::Folder(temporary),
             above,
-            key: NodeKey::Folder(FolderKey::random(&mut os_rng())),
+            key: NodeKey::Folder(FolderKey::random(&mut rng())),
             attributes,
             file_attributes: None,
             replaces: None,

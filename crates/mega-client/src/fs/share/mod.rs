@@ -7,8 +7,8 @@ mod verify;
 use std::future::IntoFuture;
 
 use futures::future::{BoxFuture as Boxed, FutureExt, join_all};
+use mega_crypto::ShareKey;
 use mega_crypto::account_keys::{PendingOutShare, PendingRecipient};
-use mega_crypto::{ShareKey, os_rng};
 use mega_protocol::commands::{SetShare, ShareTarget};
 use mega_protocol::{
     AccessLevel as WireAccess, ApiCode, NodeHandle, OutgoingShareTarget, PrivateText, UserHandle,
@@ -23,6 +23,7 @@ use super::account_keys::{Edit, untrusted};
 use super::release::{foreign_keys, subtree_keys, wrap_for_shares};
 use crate::Client;
 use crate::builder::BoxFuture;
+use crate::chance::rng;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::{AccessLevel, NodeKind};
 use crate::target::{Target, Want};
@@ -308,7 +309,7 @@ impl Client {
         contact: Option<&Verified>,
     ) -> Result<ShareKey> {
         let node = mega_crypto::NodeHandle::from_bytes(folder.to_bytes());
-        let fresh = ShareKey::random(&mut os_rng());
+        let fresh = ShareKey::random(&mut rng());
         self.change_account_keys(|keys| {
             let known = match keys.share_key(node) {
                 Some(stored) if !stored.is_trusted() => return Err(untrusted()),

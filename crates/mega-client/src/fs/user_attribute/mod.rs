@@ -7,7 +7,6 @@ mod value;
 use std::future::IntoFuture;
 
 use futures::future::{BoxFuture as Boxed, FutureExt};
-use mega_crypto::os_rng;
 use mega_crypto::tlv;
 use mega_protocol::commands::{
     AttributeOwner, FetchUserAttribute, RemoveUserAttribute, SetUserAttribute as SetCommand,
@@ -22,6 +21,7 @@ use self::value::wire_bytes;
 use super::share::Person;
 use crate::Client;
 use crate::builder::BoxFuture;
+use crate::chance::rng;
 use crate::error::{Error, ErrorKind, Result};
 
 impl Client {
@@ -272,7 +272,7 @@ impl Client {
     /// The bytes that are sent.
     fn sealed(&self, name: &str, scope: Scope, value: &UserValue) -> Result<Vec<u8>> {
         let seal = |records: &UserRecords| {
-            tlv::seal(records.inner(), &self.account()?.master, &mut os_rng())
+            tlv::seal(records.inner(), &self.account()?.master, &mut rng())
                 .map_err(|error| Error::misuse("the records cannot be stored").caused_by(error))
         };
         let sealed = match (scope, value) {

@@ -177,7 +177,7 @@ impl<S: Sink> Fetch<'_, S> {
         if quick {
             Job::Done(work())
         } else {
-            Job::Running(tokio::task::spawn_blocking(work))
+            Job::Running(crate::chance::spawn_blocking(work))
         }
     }
 

@@ -173,7 +173,14 @@ impl UploadFolder {
             if all_sent && waiting.is_empty() && putting.is_empty() {
                 break;
             }
+            // Rounds are few, so they come first.
             tokio::select! {
+                biased;
+                Some(round) = putting.next(), if !putting.is_empty() => {
+                    for (file, outcome) in round {
+                        self.note(&mut report, &dirs, &file, outcome);
+                    }
+                }
                 sent = sending.next(), if !all_sent => match sent {
                     None => all_sent = true,
                     Some((file, Ok(Step::Arrived(folder, new, outcome)))) => {
@@ -187,11 +194,6 @@ impl UploadFolder {
                         self.note(&mut report, &dirs, &file, failed);
                     }
                 },
-                Some(round) = putting.next(), if !putting.is_empty() => {
-                    for (file, outcome) in round {
-                        self.note(&mut report, &dirs, &file, outcome);
-                    }
-                }
             }
         }
         drop(sending);

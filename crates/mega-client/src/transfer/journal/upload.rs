@@ -149,7 +149,7 @@ impl UploadJournal {
     /// A fresh seed and the content key that is made of it and of a secret of the account (KEY-1).
     pub(crate) fn fresh_key(&self) -> Result<([u8; 32], ContentKey)> {
         let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(|error| {
+        crate::chance::fill(&mut seed).map_err(|error| {
             Error::new(ErrorKind::Io, "the system has no randomness").caused_by(error)
         })?;
         Ok((seed, self.content_key(&seed)))

@@ -83,7 +83,7 @@ pub(crate) fn split(path: &Path) -> Result<(PathBuf, std::ffi::OsString)> {
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| {
+    crate::chance::spawn_blocking(work).await.map_err(|error| {
         Error::new(ErrorKind::Io, "a thread for local files failed").caused_by(error)
     })
 }

@@ -194,7 +194,7 @@ pub(crate) fn journal_name(digits: &str) -> OsString {
 /// file and fits however long the file's own name is (DL-1, TR-4).
 pub(crate) fn random_name() -> io::Result<OsString> {
     let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    crate::chance::fill(&mut bytes).map_err(io::Error::other)?;
     Ok(part_name(&format!("{:016x}", u64::from_be_bytes(bytes))))
 }
 
