@@ -255,7 +255,8 @@ impl Generation {
 }
 
 /// A prepared write of `^!keys`: see [`AccountKeys::update`].
-#[derive(Debug)]
+///
+/// `Debug` shows the type's name only.
 #[must_use = "it does nothing until the server has taken the attribute"]
 pub struct KeysWrite {
     attribute: Vec<u8>,
@@ -274,6 +275,8 @@ impl KeysWrite {
         self.keys
     }
 }
+
+opaque!(KeysWrite);
 
 /// What may be changed in `^!keys`. Private keys, owner, generation and records of other clients
 /// are not among it.

@@ -1,14 +1,13 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use pbkdf2::pbkdf2_hmac;
 use rand_core::CryptoRng;
-use sha2::Sha512;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::{LinkKey, LinkKind, PublicLink, SITE};
 use crate::mac::hmac_sha256;
+use crate::password::pbkdf2;
 use crate::secret::opaque;
 use crate::{Error, FileKey, PublicHandle, ShareKey, base64};
 
@@ -189,9 +188,9 @@ impl PasswordLink {
         bytes
     }
 
-    fn compute_mac(&self, derived: &[u8; 64]) -> [u8; 32] {
+    fn compute_mac(&self, derived: &[[u8; 16]; 4]) -> [u8; 32] {
         let covered = self.covered();
-        let (_, mac_key) = derived.split_at(32);
+        let (_, mac_key) = derived.as_flattened().split_at(32);
         match self.algorithm {
             // The first version gave HMAC its arguments the wrong way round.
             Algorithm::One => hmac_sha256(&covered, &[mac_key]),
@@ -222,17 +221,13 @@ impl Algorithm {
 }
 
 /// Derives the mask of the key (first half) and the key of the MAC (second half).
-fn derive(password: &str, salt: &[u8; 32]) -> Zeroizing<[u8; 64]> {
-    let mut derived = Zeroizing::new([0; 64]);
-    pbkdf2_hmac::<Sha512>(
-        password.as_bytes(),
-        salt,
-        crate::password::ITERATIONS,
-        derived.as_mut(),
-    );
-    derived
+fn derive(password: &str, salt: &[u8; 32]) -> Zeroizing<[[u8; 16]; 4]> {
+    pbkdf2::derive(password.as_bytes(), salt)
 }
 
-fn xor(key: &[u8], mask: &[u8; 64]) -> Vec<u8> {
-    key.iter().zip(mask).map(|(key, mask)| key ^ mask).collect()
+fn xor(key: &[u8], mask: &[[u8; 16]; 4]) -> Vec<u8> {
+    key.iter()
+        .zip(mask.as_flattened())
+        .map(|(key, mask)| key ^ mask)
+        .collect()
 }

@@ -21,6 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub(crate) mod pbkdf2;
 mod set;
 mod v1;
 mod v2;

@@ -1,8 +1,6 @@
-use pbkdf2::pbkdf2_hmac;
-use sha2::{Digest, Sha256, Sha512};
-use zeroize::Zeroizing;
+use sha2::{Digest, Sha256};
 
-use super::{Auth, AuthKey, LoginSecret, SALTS};
+use super::{Auth, AuthKey, LoginSecret, SALTS, pbkdf2};
 use crate::{Error, PasswordKey};
 
 /// How many rounds PBKDF2 runs. A constant of the format, never taken from a server (threat model,
@@ -27,14 +25,7 @@ pub fn derive_v2(password: &str, salt: &[u8]) -> Result<LoginSecret, Error> {
             reason: "it must have 16 to 64 bytes",
         });
     }
-    let mut derived = Zeroizing::new([[0u8; 16]; 2]);
-    pbkdf2_hmac::<Sha512>(
-        password.as_bytes(),
-        salt,
-        ITERATIONS,
-        derived.as_flattened_mut(),
-    );
-    let [key, auth] = *derived;
+    let [key, auth, ..] = *pbkdf2::derive(password.as_bytes(), salt);
     Ok(LoginSecret {
         password_key: PasswordKey::from_bytes(key),
         auth: Auth::V2(AuthKey::from_bytes(auth)),
