@@ -25,8 +25,11 @@ struct Wish {
     folder: NodeHandle,
     note: Note,
     /// How it went, once somebody has seen to it.
-    done: Mutex<Option<Result<Option<ShareKey>>>>,
+    done: Mutex<Option<Outcome>>,
 }
+
+/// A key, if one was asked for.
+type Outcome = Result<Option<ShareKey>>;
 
 enum Note {
     /// In use; this is the key if the account has none for the folder.
@@ -88,7 +91,7 @@ impl Client {
     }
 
     /// Cancel safety: another caller that waits does it perhaps, or nobody; a mark without a share harms nothing (rule 5).
-    async fn note_share_key(&self, folder: NodeHandle, note: Note) -> Result<Option<ShareKey>> {
+    async fn note_share_key(&self, folder: NodeHandle, note: Note) -> Outcome {
         let account = self.account()?;
         let own = account.share_key_wishes.add(folder, note);
         let turn = account.changing_keys.lock().await;
@@ -115,10 +118,7 @@ impl Client {
 }
 
 /// What each wish of a group comes to, and one change for all of them. One that cannot be granted stops no other.
-fn grant(
-    keys: &AccountKeys,
-    group: &[Arc<Wish>],
-) -> Result<(Vec<Result<Option<ShareKey>>>, Option<Edit>)> {
+fn grant(keys: &AccountKeys, group: &[Arc<Wish>]) -> Result<(Vec<Outcome>, Option<Edit>)> {
     let mut edits: Vec<Edit> = Vec::new();
     let results = group
         .iter()
