@@ -43,7 +43,7 @@ pub use command::{
 };
 #[cfg(feature = "driver")]
 pub use driver::{
-    Api, ApiBuilder, ApiNotice, Body, BoxFuture, EventStream, HashcashSolver, HttpRequest,
+    Api, ApiBuilder, ApiNotice, Body, BoxFuture, EventStream, HashcashSolver, Hold, HttpRequest,
     HttpResponse, Method, PendingAnswer, RangeStream, SolverCancel, Storage, Timeouts, Transport,
     UploadProgress,
 };

@@ -1,11 +1,13 @@
 //! Calls that do the same to many nodes, and their results.
 
 use std::fmt;
-use std::future::IntoFuture;
+use std::future::{IntoFuture, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 
 use futures::future::{BoxFuture as Boxed, Either, FutureExt, ready};
 use futures::{Stream, StreamExt};
+use mega_protocol::Api;
 
 use crate::Progress;
 use crate::builder::BoxFuture;
@@ -20,6 +22,7 @@ use crate::target::Target;
 /// [`Progress::cancel`].
 #[must_use = "nothing happens until it is awaited"]
 pub struct BulkCall<T> {
+    api: Api,
     targets: Vec<Target>,
     work: Work<T>,
     progress: Progress,
@@ -36,6 +39,7 @@ type Job<I, O> = dyn Fn(I) -> Boxed<'static, O> + Send + Sync;
 
 impl<T: Send + 'static> BulkCall<T> {
     pub(super) fn new<W>(
+        api: Api,
         targets: Vec<Target>,
         work: impl Fn(Target) -> W + Send + Sync + 'static,
     ) -> Self
@@ -43,6 +47,7 @@ impl<T: Send + 'static> BulkCall<T> {
         W: Future<Output = Result<T>> + Send + 'static,
     {
         Self {
+            api,
             targets,
             work: Work::Each(Arc::new(move |target| work(target).boxed())),
             progress: Progress::new(),
@@ -50,6 +55,7 @@ impl<T: Send + 'static> BulkCall<T> {
     }
 
     pub(super) fn together<W>(
+        api: Api,
         targets: Vec<Target>,
         work: impl Fn(Vec<Target>) -> W + Send + Sync + 'static,
     ) -> Self
@@ -57,6 +63,7 @@ impl<T: Send + 'static> BulkCall<T> {
         W: Future<Output = Vec<Result<T>>> + Send + 'static,
     {
         Self {
+            api,
             targets,
             work: Work::Some(Arc::new(move |targets| work(targets).boxed())),
             progress: Progress::new(),
@@ -77,6 +84,7 @@ impl<T: Send + 'static> BulkCall<T> {
 
     fn numbered(self) -> impl Stream<Item = (usize, Target, Result<T>)> + Send + 'static {
         let Self {
+            api,
             targets,
             work,
             progress,
@@ -84,7 +92,7 @@ impl<T: Send + 'static> BulkCall<T> {
         progress.expect_items(targets.len());
         // Taken as they are needed, so that what is cancelled never begins.
         let items = futures::stream::iter(targets.into_iter().enumerate());
-        match work {
+        let results = match work {
             Work::Each(work) => {
                 let begin = move |(number, target): (usize, Target)| {
                     let progress = progress.clone();
@@ -126,8 +134,22 @@ impl<T: Send + 'static> BulkCall<T> {
                 };
                 items.chunks(AT_ONCE).then(begin).flatten().right_stream()
             }
-        }
+        };
+        together(api, results)
     }
+}
+
+/// Polls a stream so that the commands of all items that can go on leave in the same requests. Otherwise another thread would send the first of
+/// them while the others are still being made, and their number would depend on the machine.
+fn together<S: Stream>(api: Api, stream: S) -> impl Stream<Item = S::Item> {
+    let mut stream = Box::pin(stream);
+    futures::stream::poll_fn(move |context| {
+        let _hold = api.hold();
+        // Nor may the runtime's budget for one task cut the items into small groups. The stream itself gives way after each round.
+        let next =
+            tokio::task::unconstrained(poll_fn(|context| stream.as_mut().poll_next(context)));
+        pin!(next).poll(context)
+    })
 }
 
 fn cancelled(target: &Target) -> Error {

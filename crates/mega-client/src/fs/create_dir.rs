@@ -73,7 +73,7 @@ impl Client {
     ) -> BulkCall<Node> {
         let client = self.clone();
         let paths = paths.into_iter().map(|path| Target::Path(path.into()));
-        BulkCall::together(paths.collect(), move |targets| {
+        BulkCall::together(client.api().clone(), paths.collect(), move |targets| {
             let client = client.clone();
             async move {
                 let paths: Vec<String> = targets.iter().map(Target::to_string).collect();

@@ -71,7 +71,7 @@ impl Client {
     ) -> BulkCall<()> {
         let client = self.clone();
         let targets = targets.into_iter().map(Into::into).collect();
-        BulkCall::new(targets, move |target| {
+        BulkCall::new(client.api().clone(), targets, move |target| {
             let client = client.clone();
             async move { client.delete_one(&target, false).await }
         })

@@ -180,7 +180,7 @@ impl EditAll {
             changes,
             progress,
         } = self;
-        BulkCall::new(targets, move |target| {
+        BulkCall::new(client.api().clone(), targets, move |target| {
             let edit = Edit {
                 client: client.clone(),
                 target,

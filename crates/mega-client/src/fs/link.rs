@@ -245,7 +245,7 @@ impl MakeLinks {
             options,
             progress,
         } = self;
-        BulkCall::new(targets, move |target| {
+        BulkCall::new(client.api().clone(), targets, move |target| {
             let client = client.clone();
             async move { client.make_link(&target, options).await }
         })

@@ -161,7 +161,7 @@ impl MoveAll {
             to,
             progress,
         } = self;
-        BulkCall::new(targets, move |target| {
+        BulkCall::new(client.api().clone(), targets, move |target| {
             let (client, to) = (client.clone(), to.clone());
             MoveTo { client, target, to }.into_future()
         })

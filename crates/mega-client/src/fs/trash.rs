@@ -51,7 +51,7 @@ impl Client {
     ) -> BulkCall<Node> {
         let client = self.clone();
         let targets = targets.into_iter().map(Into::into).collect();
-        BulkCall::new(targets, move |target| {
+        BulkCall::new(client.api().clone(), targets, move |target| {
             let client = client.clone();
             async move { client.trash_one(&target).await }
         })

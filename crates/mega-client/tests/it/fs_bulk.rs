@@ -1,11 +1,12 @@
 //! Calls for many nodes: progress, results as they come, and stopping.
 
 use std::collections::BTreeSet;
+use std::future::IntoFuture;
 
 use futures::StreamExt;
 use mega_client::{Client, ErrorKind, Progress, Target};
 
-use crate::place::Place;
+use crate::place::{EMAIL, Place};
 
 async fn with_files(place: &Place, count: usize) -> (Client, Vec<String>) {
     let mega = place.sign_in().await;
@@ -16,7 +17,55 @@ async fn with_files(place: &Place, count: usize) -> (Client, Vec<String>) {
     (mega, paths)
 }
 
-// On one thread: with several, the first requests may leave while the later items are still being prepared, and their number depends on the machine.
+/// How many requests with commands that change something were made by this.
+async fn changes<T>(place: &Place, call: impl IntoFuture<Output = T>) -> (usize, T) {
+    let count = || {
+        let journal = place.server.journal();
+        let changes = |name: &String| ["l", "m", "a", "d", "p"].contains(&name.as_str());
+        let asked = journal
+            .iter()
+            .filter(|entry| entry.commands.iter().any(changes));
+        asked.count()
+    };
+    let before = count();
+    let result = call.await;
+    (count() - before, result)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_thousand_at_once_take_ten_requests_at_most_on_any_runtime() {
+    let place = Place::new().await;
+    let paths: Vec<String> = (0..1000).map(|n| format!("/many/{n}")).collect();
+    place.server.with_model(|model| {
+        model.make_folder(EMAIL, "/many").unwrap();
+        model.make_folder(EMAIL, "/target").unwrap();
+        for path in &paths {
+            model
+                .make_file(EMAIL, path, path.as_bytes(), 1_600_000_000)
+                .unwrap();
+        }
+    });
+    let mega = place.sign_in().await;
+    let folders = (0..1000).map(|n| format!("/made/{n}/inner"));
+    let (requests, made) = changes(&place, mega.create_dirs(folders)).await;
+    assert_eq!(made.successes().count(), 1000);
+    assert!(requests <= 10, "{requests} for folders");
+    let (requests, links) = changes(&place, mega.link_all(&paths)).await;
+    assert_eq!(links.successes().count(), 1000);
+    assert!(requests <= 10, "{requests} for links");
+    let edits = mega.edit_all(&paths).favourite(true);
+    let (requests, edited) = changes(&place, edits).await;
+    assert_eq!(edited.successes().count(), 1000);
+    assert!(requests <= 10, "{requests} for attributes");
+    let (requests, moved) = changes(&place, mega.move_all(&paths, "/target")).await;
+    assert_eq!(moved.successes().count(), 1000);
+    assert!(requests <= 10, "{requests} for moves");
+    let paths: Vec<String> = (0..1000).map(|n| format!("/target/{n}")).collect();
+    let (requests, deleted) = changes(&place, mega.delete_all(&paths)).await;
+    assert_eq!(deleted.successes().count(), 1000);
+    assert!(requests <= 10, "{requests} for deletions");
+}
+
 #[tokio::test]
 async fn links_are_made_by_the_hundred_with_progress_and_a_result_each() {
     let place = Place::new().await;

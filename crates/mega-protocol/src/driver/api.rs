@@ -80,6 +80,8 @@ pub(super) struct LaneState {
     pub(super) waiters: HashMap<Ticket, oneshot::Sender<Result<RawAnswer, Error>>>,
     pub(super) ports: HashMap<Ticket, StreamPort>,
     pub(super) pumping: bool,
+    /// How many hold new batches back.
+    pub(super) holds: usize,
 }
 
 /// Which of the two lanes.
@@ -96,6 +98,7 @@ impl LaneCell {
             waiters: HashMap::new(),
             ports: HashMap::new(),
             pumping: false,
+            holds: 0,
         };
         Self {
             state: Mutex::new(state),
@@ -105,10 +108,44 @@ impl LaneCell {
         }
     }
 
+    fn hold(&self) {
+        let mut state = self.lock();
+        state.holds = state.holds.saturating_add(1);
+        state.lane.set_held(true);
+    }
+
+    fn release(&self) {
+        let mut state = self.lock();
+        state.holds = state.holds.saturating_sub(1);
+        if state.holds == 0 {
+            state.lane.set_held(false);
+            drop(state);
+            self.wake.notify_one();
+        }
+    }
+
     /// The state. Nothing that holds it can panic half-way through a change, so a poisoned lock is
     /// as good as any.
     pub(super) fn lock(&self) -> MutexGuard<'_, LaneState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Holds new batches back as long as it lives; see [`Api::hold`].
+#[must_use = "dropping it lets the batches go"]
+pub struct Hold(Arc<Shared>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        for which in [Which::Ordered, Which::Lockless] {
+            self.0.cell(which).release();
+        }
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hold(..)")
     }
 }
 
@@ -273,6 +310,15 @@ impl Api {
             self.shared().drive(Which::Lockless)?;
         }
         Ok(pending)
+    }
+
+    /// Holds new batches back until what is returned is dropped: what is handed over meanwhile travels together, whichever threads the tasks
+    /// run on. Do not wait for an answer with it. Batches in flight go on.
+    pub fn hold(&self) -> Hold {
+        for which in [Which::Ordered, Which::Lockless] {
+            self.shared().cell(which).hold();
+        }
+        Hold(Arc::clone(self.shared()))
     }
 
     /// Sends a request of unknown outcome again under its old id, so that a service that remembers

@@ -12,7 +12,7 @@ mod pump;
 mod solver;
 mod storage;
 
-pub use api::Api;
+pub use api::{Api, Hold};
 pub use builder::{ApiBuilder, ApiNotice, Timeouts};
 pub use events::EventStream;
 pub use http::{Body, BoxFuture, HttpRequest, HttpResponse, Method, Transport, UploadProgress};

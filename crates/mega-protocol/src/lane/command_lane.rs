@@ -29,6 +29,8 @@ pub struct CommandLane {
     pub(super) next_ticket: u64,
     pub(super) events: VecDeque<LaneEvent>,
     pub(super) closed: bool,
+    /// No new batch is formed.
+    held: bool,
 }
 
 impl CommandLane {
@@ -49,6 +51,7 @@ impl CommandLane {
             next_ticket: 0,
             events: VecDeque::new(),
             closed: false,
+            held: false,
         }
     }
 
@@ -58,6 +61,12 @@ impl CommandLane {
         if *self.identity != identity {
             self.identity = Arc::new(identity);
         }
+    }
+
+    /// Holds new batches back, or lets them go: while many commands are being handed over, none should leave alone. A batch in flight
+    /// goes on.
+    pub fn set_held(&mut self, held: bool) {
+        self.held = held;
     }
 
     /// In whose name commands go.
@@ -195,7 +204,7 @@ impl CommandLane {
                 FlightState::Ready(at) => at,
                 _ => None,
             },
-            None if self.queue.is_empty() && self.resubmitted.is_empty() => None,
+            None if self.held || self.queue.is_empty() && self.resubmitted.is_empty() => None,
             None => self.not_before,
         }
     }
@@ -286,7 +295,7 @@ impl CommandLane {
             // A clock of its own for each command: how long it has been waiting here.
             entry.submitted.get_or_insert(now);
         }
-        if self.not_before.is_some_and(|at| at > now) {
+        if self.held || self.not_before.is_some_and(|at| at > now) {
             return;
         }
         if let Some((ticket, request)) = self.resubmitted.pop_front() {
