@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// password opens it. Only otherwise is the password sent: not within 3 seconds of the last time (it waits), and not more often
 /// than 10 times in 10 minutes or 40 times in a day: then the call fails with [`RateLimited`](ErrorKind::RateLimited) and says how long to wait, before
 /// anything is sent. It also remembers when the service said that it was too often, that an account once was of version 2
-/// (threat model, LOG-1), and how often the service's keys were refused (LOG-7).
+/// (threat model, LOG-1), the highest generation of its keys (KEY-10), and how often the service's keys were refused (LOG-7).
 ///
 /// The file is for its owner only. The session in it is encrypted with the password; address and password are not in it. A program that
 /// [signs out](crate::Client::sign_out) ends the session for the others, too; short-lived programs just end.
@@ -179,6 +179,8 @@ pub(crate) struct Record {
     not_before: u64,
     /// The account's version at the first sign-in (LOG-1).
     pub(crate) version: Option<u8>,
+    /// The highest generation of `^!keys` that any program saw; 0 for none (KEY-10, PST-8).
+    pub(crate) generation: u32,
     /// The sealed session.
     pub(crate) session: Option<Zeroizing<String>>,
 }
@@ -285,6 +287,9 @@ impl Record {
                 "rejected-at" => record.rejected_at = number().unwrap_or(0),
                 "not-before" => record.not_before = number().unwrap_or(0),
                 "version" => record.version = number().and_then(|n| n.try_into().ok()),
+                "generation" => {
+                    record.generation = number().and_then(|n| n.try_into().ok()).unwrap_or(0);
+                }
                 "session" => record.session = Some(Zeroizing::new(value.to_owned())),
                 _ => {}
             }
@@ -301,6 +306,9 @@ impl Record {
         let _ = writeln!(text, "not-before {}", self.not_before);
         if let Some(version) = self.version {
             let _ = writeln!(text, "version {version}");
+        }
+        if self.generation > 0 {
+            let _ = writeln!(text, "generation {}", self.generation);
         }
         if let Some(session) = &self.session {
             let _ = writeln!(text, "session {}", session.as_str());
@@ -418,6 +426,7 @@ mod tests {
             Some(&Error::new(ErrorKind::ServerMaterialRejected, "no")),
         );
         record.version = Some(2);
+        record.generation = 9;
         record.session = Some(Zeroizing::new("sealed".to_owned()));
         assert!(Record::parse(&record.to_text()) == record);
         for text in ["", "x", "mega-client login guard 2\nversion 2", "\0\0"] {

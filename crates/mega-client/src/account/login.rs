@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use mega_crypto::SessionKey;
+use mega_crypto::account_keys::Generation;
 use mega_crypto::login::{SessionMaterial, SignedIn};
 use mega_crypto::password::{LoginSecret, derive_v1, derive_v2};
 use mega_crypto::rsa::Expected;
@@ -39,7 +40,31 @@ pub(crate) async fn login(builder: &ClientBuilder, credentials: &Credentials) ->
         origin: builder.origin_text(),
     };
     let opening = opening.opening().await?;
-    open::open(builder, api, opening).await
+    let known = opening.generation;
+    let client = open::open(builder, api, opening).await?;
+    let seen = client.account()?.keys_generation();
+    if let (Some(guard), Some(seen)) = (&guard, seen)
+        && known.is_none_or(|known| known.get() < seen.get())
+    {
+        // PST-8: the next program must not be shown older keys.
+        let noted = async {
+            let mut guarded = guard
+                .lock(builder.origin_text(), &credentials.email)
+                .await?;
+            guarded.record.generation = guarded.record.generation.max(seen.get());
+            guarded.write().await
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, "the generation of the keys cannot be noted for the next program");
+        }
+    }
+    Ok(client)
+}
+
+/// The higher one of what a session remembers and what a guard does.
+fn remembered(session: Option<Generation>, guard: u32) -> Option<Generation> {
+    let highest = session.map_or(0, Generation::get).max(guard);
+    (highest > 0).then(|| Generation::new(highest))
 }
 
 /// Everything a sign-in needs.
@@ -62,11 +87,13 @@ impl SignIn<'_> {
         let mut guarded = guard.lock(self.origin, &self.credentials.email).await?;
         while let Some(saved) = guarded.session(password).await {
             let tried = guarded.record.session.take();
+            let generation = guarded.record.generation;
             // Others may look meanwhile; taking a session over needs no turn.
             drop(guarded);
             match session::reopen(self.api, self.options, &saved).await {
                 Ok(mut opening) => {
                     opening.email = Some(self.credentials.email.clone());
+                    opening.generation = remembered(opening.generation, generation);
                     return Ok(opening);
                 }
                 Err(error) if error.kind() == ErrorKind::SessionExpired => {}
@@ -95,7 +122,10 @@ impl SignIn<'_> {
         // Noted before it is sent: a program that ends now has signed in perhaps.
         guarded.record.sending(unix_now());
         guarded.write().await?;
-        let result = self.with_password(guarded.record.version).await;
+        let mut result = self.with_password(guarded.record.version).await;
+        if let Ok((opening, _)) = &mut result {
+            opening.generation = remembered(opening.generation, guarded.record.generation);
+        }
         guarded.record.ended(unix_now(), result.as_ref().err());
         if let Ok((opening, version)) = &result {
             guarded.record.version = guarded.record.version.max(Some(*version));

@@ -264,7 +264,7 @@ impl Client {
     /// # Errors
     ///
     /// [`SessionExpired`](ErrorKind::SessionExpired), or [`Timeout`](ErrorKind::Timeout) when the service cannot be reached within the
-    /// [deadline](crate::ClientBuilder::deadline).
+    /// [deadline](crate::ClientBuilder::deadline), or [`Protocol`](ErrorKind::Protocol) when its news make no sense although the tree was loaded anew.
     ///
     /// Cancel safety: what was applied stays applied.
     pub async fn refresh(&self) -> Result<()> {
@@ -272,10 +272,16 @@ impl Client {
             return Ok(());
         }
         let patience = self.options().deadline.max(LEAST_PATIENCE);
-        let mut renewed = false;
+        let (mut renewed, mut reloads) = (false, 0);
         loop {
             let session = self.session_in_use();
             if self.inner.pump.must_reload() {
+                // RTY-12, EVT-6: news that ask for another load each time would keep the caller here for ever.
+                if reloads == RELOADS {
+                    let text = "the news make no sense, although the tree was loaded anew";
+                    return Err(Error::new(ErrorKind::Protocol, text).during("refresh"));
+                }
+                reloads += 1;
                 self.reloaded()
                     .await
                     .map_err(|error| error.during("refresh"))?;
@@ -469,6 +475,9 @@ async fn turn(client: &Client, channel: &mut Option<EventStream>) -> Result<()> 
         }
     }
 }
+
+/// How often one refresh has the tree loaded: once if need be, and once if it found a load under way.
+const RELOADS: u32 = 2;
 
 /// The least time that a refresh waits for an answer.
 pub(crate) const LEAST_PATIENCE: Duration = Duration::from_secs(10);

@@ -2,10 +2,13 @@
 //!
 //! Applying a packet twice gives the same tree (EVT-3); a packet that makes no sense asks for a reload instead of guessing (EVT-2).
 
+use std::collections::HashSet;
+
 use mega_crypto::{NodeHandle as CryptoHandle, open_own_share_key};
 use mega_protocol::NodeHandle;
 use mega_protocol::events::{
-    Deletion, EventBatch, LinkChange, LinkChangeKind, NewNodes, NodeChange, Packet, ShareChange,
+    Deletion, EventBatch, EventPacket, LinkChange, LinkChangeKind, NewNodes, NodeChange, Packet,
+    ShareChange,
 };
 use mega_protocol::{OutgoingShareTarget, RawNode, SequenceTag, UserHandle};
 
@@ -47,17 +50,24 @@ impl Applier<'_> {
     pub(crate) fn batch(&mut self, batch: &EventBatch) -> Applied {
         let mut applied = Applied::default();
         let mut decrypter = Decrypter::default();
+        let mut seen: HashSet<&SequenceTag> = HashSet::new();
         for packet in &batch.packets {
-            if let Some(tag) = &packet.tag
-                && applied.tag.as_ref().is_none_or(|highest| tag > highest)
-            {
-                applied.complete = applied.tag.replace(tag.clone());
+            if let Some(tag) = &packet.tag {
+                if applied.tag.as_ref().is_none_or(|highest| tag > highest) {
+                    applied.complete = applied.tag.replace(tag.clone());
+                    seen.insert(tag);
+                } else if seen.insert(tag) {
+                    // Tags only grow (api-and-transfers 2.6), so this packet belongs before one that is applied already. One that comes
+                    // a second time is harmless.
+                    applied.reload = true;
+                }
             }
             self.packet(&packet.packet, &mut decrypter, &mut applied);
         }
         if !batch.more {
-            // A node whose second half of a move never came is out of our sight.
+            // A node whose second half of a move never came is out of our sight. One whose second half came before the first is not.
             for (handle, _) in std::mem::take(&mut self.tree.moving) {
+                applied.reload |= batch.packets.iter().any(|packet| brings(packet, handle));
                 self.remove(handle, &mut applied.changes);
             }
         }
@@ -374,5 +384,13 @@ impl Applier<'_> {
         change: impl FnOnce(crate::node::Node) -> Change,
     ) {
         changes.extend(self.tree.node(index).map(change));
+    }
+}
+
+/// Whether a packet brings this node.
+fn brings(packet: &EventPacket, handle: NodeHandle) -> bool {
+    match &packet.packet {
+        Packet::NewNodes(new) => new.nodes.iter().any(|node| node.handle() == handle),
+        _ => false,
     }
 }

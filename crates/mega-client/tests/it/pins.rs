@@ -75,6 +75,32 @@ async fn att_13_pst_8_key_10_keys_that_were_rolled_back_are_refused_by_a_later_p
 }
 
 #[tokio::test]
+async fn pst_8_key_10_the_login_guard_remembers_how_far_the_keys_have_come() {
+    let world = World::new().await;
+    let first = keys(&world);
+    world.folder("/one").await;
+    world.mega.link("/one").await.unwrap();
+    assert_ne!(keys(&world), first);
+    let folder = tempfile::tempdir().unwrap();
+    let guard = mega_client::LoginGuard::in_folder(folder.path());
+    let login = || {
+        let builder = world.place.builder().login_guard(guard.clone());
+        builder.login(Credentials::new(EMAIL, PASSWORD))
+    };
+    login().await.unwrap();
+    let second = keys(&world);
+    put(&world, &first);
+    let error = login().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ServerMaterialRejected, "{error}");
+    // With another session, too.
+    world.model(|model| model.kill_sessions(EMAIL));
+    let error = login().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ServerMaterialRejected, "{error}");
+    put(&world, &second);
+    login().await.unwrap();
+}
+
+#[tokio::test]
 async fn pst_8_what_is_remembered_cannot_be_changed_or_taken_from_another_session() {
     let world = World::new().await;
     let saved = world.mega.save().unwrap();

@@ -76,7 +76,7 @@ const MATRIX: [[&str; 14]; 27] = [
         "-", "-", "-", "-", "E", "E", "E", "wait/E", "wait/E", "-", "-", "E", "-", "wait/E",
     ],
     [
-        "-", "R", "R", "S/R", "S", "S", "S", "S", "S", "S", "S", "S", "S", "S",
+        "-", "-", "R", "S/R", "S", "S", "S", "-", "-", "S", "S", "S", "S", "S",
     ],
     [
         "-",
@@ -289,6 +289,8 @@ pub(crate) fn allows(
         "S/U" => error || matches!(outcome, Unknown(_)),
         "E/U" => error || matches!(outcome, Unknown(_)),
         "U->1" if class == Class::Crash => matches!(outcome, Done | Gone(_)),
+        // Nothing was sent but the question for an address of storage.
+        "U->1" if class == Class::Malformed && operation.uploads() && error => true,
         "U->1" => matches!(outcome, Done | Unknown(true)),
         "U->1 or none" | "old or new" | "no partial file" | "resumable" => {
             matches!(outcome, Done | Gone(_))

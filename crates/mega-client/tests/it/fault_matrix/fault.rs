@@ -149,7 +149,8 @@ impl Class {
             Self::Status | Self::Busy => &[Network, Timeout, RateLimited],
             Self::Definite => &[AccessDenied],
             Self::ReplyLost | Self::Forgetful | Self::Expired | Self::Clock | Self::Packets => &[],
-            Self::Malformed => &[Protocol, Network],
+            // Half a reply of the event channel is asked for again as long as there is time.
+            Self::Malformed => &[Protocol, Network, Timeout],
             Self::WrongBytes => &[Integrity, Network],
             Self::Length => &[Integrity, Protocol, SourceChanged, Network],
             Self::Token => &[Network, Integrity, NotFound, Protocol],
@@ -174,6 +175,9 @@ impl Class {
             (Self::Length, _) => "nothing with a length is moved or listed",
             (Self::Token, _) => "no upload, so no completion token",
             (Self::Quota, _) => "it uses neither storage nor transfer",
+            (Self::Packets, Operation::Resume | Operation::Download | Operation::Range) => {
+                "it asks for no events"
+            }
             (Self::Packets | Self::Second, _) => "no tree is held yet that could go stale",
             (Self::Cancelled, Operation::Events) => "following is meant to be dropped at any time",
             (Self::Cancelled | Self::Crash | Self::Disk, Operation::Range) => {

@@ -74,6 +74,7 @@ rows! {
         f8_a_definite_error: Definite,
         f9_executed_and_the_reply_lost: ReplyLost,
         f10_the_service_forgets_request_ids: Forgetful,
+        f11_a_malformed_reply: Malformed,
         f12_a_page_for_people: Page,
         f13_an_address_expires_mid_way: Expired,
         f14_wrong_bytes_from_storage: WrongBytes,
@@ -81,6 +82,7 @@ rows! {
         f16_a_completion_token_at_the_wrong_time: Token,
         f17_the_session_is_killed: Killed,
         f18_a_quota_is_used_up: Quota,
+        f19_packets_twice_reversed_late_or_lost: Packets,
         f20_a_second_client_interferes: Second,
         f21_a_hostile_service: Hostile,
         f22_cancelled_at_any_poll: Cancelled,
@@ -91,8 +93,6 @@ rows! {
         f27_an_extreme_proof_of_work: Work,
     }
     left out {
-        Malformed,
-        Packets,
     }
 }
 

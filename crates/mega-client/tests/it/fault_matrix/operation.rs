@@ -93,6 +93,11 @@ impl Operation {
             )
     }
 
+    /// Sends content before it changes the account.
+    pub(crate) fn uploads(self) -> bool {
+        matches!(self, Self::Upload | Self::Replace | Self::Recursive)
+    }
+
     /// Puts the world into the state in which the operation makes sense.
     pub(crate) fn prepare(self, world: &World) {
         world.model(|model| match self {

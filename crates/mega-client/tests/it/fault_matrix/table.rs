@@ -131,7 +131,9 @@ fn markdown(rows: &[(Class, &'static [Option<Cell>])], left_out: &[Class]) -> St
     for (at, reason) in reasons.iter().enumerate() {
         let _ = writeln!(out, "{}. {reason}", at + 1);
     }
-    out.push_str("\nNot covered by the matrix yet:\n\n");
+    if !left_out.is_empty() {
+        out.push_str("\nNot covered by the matrix yet:\n\n");
+    }
     for class in left_out {
         let _ = writeln!(out, "* {}", class.title());
     }

@@ -134,3 +134,20 @@ fn printing_a_request_shows_no_secret() {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
 }
+
+#[test]
+fn a_lane_that_is_held_lets_what_was_handed_over_go_together() {
+    let mut bench = Bench::new();
+    bench.lane.set_held(true);
+    for _ in 0..300 {
+        bench.submit(&delete());
+        assert!(bench.lane.poll_transmit(bench.now).is_none());
+    }
+    assert_eq!(bench.lane.poll_timeout(), None, "nothing to wait for");
+    bench.lane.set_held(false);
+    assert_eq!(bench.request().unwrap().commands, 300);
+    // What is in flight is sent again, held or not.
+    bench.lane.set_held(true);
+    bench.respond(Err(super::lost()));
+    assert_eq!(bench.request().unwrap().commands, 300);
+}
