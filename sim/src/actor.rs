@@ -1,6 +1,8 @@
 //! One client at work: it changes its own folder, of which the model knows everything, and the shared one; it reads, makes links,
 //! goes away in the middle and comes back.
 
+mod local;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use tokio::task::JoinHandle;
 use crate::cancel::after_polls;
 use crate::content;
 use crate::defect::Defect;
+use crate::disk::Disk;
 use crate::fault::Fault;
 use crate::history::History;
 use crate::rng::Rng;
@@ -26,7 +29,8 @@ pub(crate) struct Actor {
     /// The folder that only this client changes.
     pub(crate) folder: String,
     pub(crate) wire: Arc<Wire>,
-    pub(crate) client: Client,
+    /// None while the program is not running.
+    client: Option<Client>,
     pub(crate) zone: Zone,
     builder: ClientBuilder,
     saved: SavedSession,
@@ -40,6 +44,8 @@ pub(crate) struct Actor {
     next_file: u64,
     watcher: Option<JoinHandle<()>>,
     watches: bool,
+    /// Clients without one keep nothing.
+    disk: Option<Disk>,
 }
 
 type Work = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
@@ -67,13 +73,14 @@ impl Actor {
         uploads: Uploads,
         defect: Option<Defect>,
         impatient: bool,
+        disk: Option<Disk>,
     ) -> Self {
         let watches = rng.permille(300);
         let mut actor = Self {
             name: format!("c{number}"),
             folder: format!("/c{number}"),
             wire,
-            client,
+            client: Some(client),
             zone: Zone::default(),
             builder,
             saved,
@@ -85,6 +92,7 @@ impl Actor {
             next_file: (number + 1) << 32,
             watcher: None,
             watches,
+            disk,
         };
         actor.watch();
         actor
@@ -96,14 +104,19 @@ impl Actor {
             if !self.history.is_sound() {
                 return;
             }
-            match self.rng.below(20) {
+            let most = if self.disk.is_some() { 26 } else { 20 };
+            match self.rng.below(most) {
                 0..=9 => self.change().await,
                 10 | 11 => self.change_two().await,
                 12..=14 => self.change_shared().await,
                 15 | 16 => self.read().await,
                 17 => self.link().await,
                 18 => self.look().await,
-                _ => self.restart().await,
+                19 => self.restart().await,
+                20 | 21 => self.download().await,
+                22 => self.download_folder().await,
+                23 => self.upload_folder().await,
+                _ => self.crash().await,
             }
             let pause = Duration::from_millis(self.rng.below(200));
             tokio::time::sleep(pause).await;
@@ -115,7 +128,7 @@ impl Actor {
         if !self.watches {
             return;
         }
-        let client = self.client.clone();
+        let client = self.client().clone();
         self.watcher = Some(tokio::spawn(async move {
             let mut changes = client.changes();
             while let Some(Ok(_)) = changes.next().await {}
@@ -131,12 +144,30 @@ impl Actor {
         }
     }
 
+    #[expect(
+        clippy::expect_used,
+        reason = "only `come_back` takes it, and gives the run a new one or a violation"
+    )]
+    pub(crate) fn client(&self) -> &Client {
+        self.client.as_ref().expect("a program that is running")
+    }
+
     fn note(&self, line: impl AsRef<str>) {
-        self.history.note(&self.name, line);
+        self.history
+            .note(&self.name, self.without_place(line.as_ref()));
     }
 
     fn violation(&self, line: impl AsRef<str>) {
-        self.history.violation(&self.name, line);
+        self.history
+            .violation(&self.name, self.without_place(line.as_ref()));
+    }
+
+    /// Where the temporary folder lies says nothing, and is another place each time.
+    fn without_place(&self, text: &str) -> String {
+        match &self.disk {
+            Some(disk) => text.replace(&*disk.path().to_string_lossy(), ""),
+            None => text.to_owned(),
+        }
     }
 
     fn new_file(&mut self) -> content::FileId {
@@ -157,8 +188,11 @@ impl Actor {
     }
 
     fn draw(&mut self) -> Option<Op> {
-        let id = self.new_file();
-        let client = self.client.clone();
+        let mut id = self.new_file();
+        if self.disk.is_some() && self.rng.permille(120) {
+            id |= content::LARGE;
+        }
+        let client = self.client().clone();
         let folder = self.folder.clone();
         self.zone.draw(&mut self.rng, id, |path| {
             let found = client.find_all(&format!("{folder}{path}")).ok()?;
@@ -167,17 +201,14 @@ impl Actor {
     }
 
     fn work_of(&self, op: &Op) -> Work {
-        let client = self.client.clone();
+        let client = self.client().clone();
         let full = |path: &str| format!("{}{path}", self.folder);
         match op {
             Op::Mkdir(path) => {
                 let path = full(path);
                 Box::pin(async move { client.create_dir(path).await.map(drop) })
             }
-            Op::Upload(path, id) | Op::Replace(path, id) => {
-                let (path, bytes) = (full(path), content::bytes(*id));
-                Box::pin(async move { client.write(path, bytes).await.map(drop) })
-            }
+            Op::Upload(path, id) | Op::Replace(path, id) => self.upload(full(path), *id),
             Op::Rename(path, name) => {
                 let (path, name) = (full(path), name.clone());
                 Box::pin(async move { client.rename(path, name).await.map(drop) })
@@ -235,6 +266,10 @@ impl Actor {
         let Some(op) = self.draw() else {
             return;
         };
+        self.perform(op).await;
+    }
+
+    async fn perform(&mut self, op: Op) {
         self.note(format!("{op:?}"));
         let polls = self.circumstances();
         let result = after_polls(polls, self.work_of(&op)).await;
@@ -308,7 +343,7 @@ impl Actor {
 
     /// Compares what the client shows with the model.
     pub(crate) async fn compare(&self) {
-        match view::difference(&self.client, &self.folder, &self.zone).await {
+        match view::difference(self.client(), &self.folder, &self.zone).await {
             Ok(None) => {}
             Ok(Some(difference)) => self.violation(difference),
             Err(error) => self.violation(format!("cannot look: {error:?}")),
@@ -320,7 +355,7 @@ impl Actor {
         self.catch_up().await;
         let mut differences = Vec::new();
         for zone in possible {
-            match view::difference(&self.client, &self.folder, zone).await {
+            match view::difference(self.client(), &self.folder, zone).await {
                 Ok(None) => {
                     self.zone = zone.clone();
                     return;
@@ -337,8 +372,8 @@ impl Actor {
         self.wire.calm(true);
         for _ in 0..100 {
             // It travels on the ordered channel, behind everything that was sent before.
-            let arrived = self.client.sessions().await;
-            if arrived.is_ok() && self.client.refresh().await.is_ok() {
+            let arrived = self.client().sessions().await;
+            if arrived.is_ok() && self.client().refresh().await.is_ok() {
                 self.wire.calm(false);
                 return;
             }
@@ -350,12 +385,13 @@ impl Actor {
 
     async fn change_shared(&mut self) {
         let id = self.new_file();
-        let Some(op) = SharedOp::draw(&self.client, &mut self.rng, id).await else {
+        let client = self.client().clone();
+        let Some(op) = SharedOp::draw(&client, &mut self.rng, id).await else {
             return;
         };
         self.note(format!("shared: {}", op.describe()));
         let polls = self.circumstances();
-        let work = op.clone().execute(self.client.clone());
+        let work = op.clone().execute(client);
         let result = after_polls(polls, Box::pin(work)).await;
         op.account(&self.uploads, result.as_ref());
         drop(self.ended(result));
@@ -374,10 +410,10 @@ impl Actor {
             Some(Defect::NoMacCheck | Defect::TruncatedAccepted)
         );
         let read = if unchecked && content::size(id) > 0 {
-            let part = self.client.read(full).range(0..).await;
+            let part = self.client().read(full).range(0..).await;
             part.map(mega_client::Unverified::into_bytes)
         } else {
-            self.client.read(full).await
+            self.client().read(full).await
         };
         match read {
             Ok(bytes) if bytes == content::bytes(id) => {}
@@ -405,7 +441,7 @@ impl Actor {
         };
         self.note(format!("link {path}"));
         let full = format!("{}{path}", self.folder);
-        let link = match self.client.link(full.as_str()).await {
+        let link = match self.client().link(full.as_str()).await {
             Ok(link) => link,
             Err(error) => {
                 self.note(format!("  {:?}: {error}", error.kind()));
@@ -427,7 +463,7 @@ impl Actor {
             Err(error) => self.violation(format!("the link of {path} does not open: {error:?}")),
         }
         self.wire.calm(false);
-        match self.client.remove_link(full.as_str()).await {
+        match self.client().remove_link(full.as_str()).await {
             Ok(()) => {
                 self.wire.calm(true);
                 if self.builder.clone().open_link(link.url()).await.is_ok() {
@@ -442,7 +478,7 @@ impl Actor {
     /// A refresh changes nothing that this client knows already.
     async fn look(&mut self) {
         self.note("refresh");
-        if let Err(error) = self.client.refresh().await {
+        if let Err(error) = self.client().refresh().await {
             self.note(format!("  {:?}: {error}", error.kind()));
         }
         self.compare().await;
@@ -462,28 +498,6 @@ impl Actor {
                 Ended::Failed(_) => {}
             }
         }
-        self.stop().await;
-        self.wire.reconnect();
-        for _ in 0..100 {
-            // A new process never begins with the request ids of an earlier one (RTY-2).
-            let builder = self.builder.clone().seed(self.rng.next());
-            match builder.resume(&self.saved).await {
-                Ok(client) => {
-                    // Everything of the old one ends here.
-                    self.client = client;
-                    self.watch();
-                    self.settle(&possible).await;
-                    return;
-                }
-                Err(error) => {
-                    self.note(format!("  {:?}: {error}", error.kind()));
-                    if !matches!(error.kind(), ErrorKind::Network | ErrorKind::Timeout) {
-                        self.violation(format!("the session should open: {error:?}"));
-                        return;
-                    }
-                }
-            }
-        }
-        self.violation("the session never opens");
+        self.come_back(&possible).await;
     }
 }

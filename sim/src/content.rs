@@ -6,9 +6,15 @@ use crate::rng::Rng;
 /// The number of an upload; no two uploads of a run share one.
 pub(crate) type FileId = u64;
 
+/// Marks the numbers of files that are sent in several parts and fetched in several ranges.
+pub(crate) const LARGE: FileId = 1 << 31;
+
 /// How many bytes a file has: mostly few, sometimes none, sometimes on the border of a chunk.
 pub(crate) fn size(id: FileId) -> usize {
     let mut rng = Rng::of(id, &[1]);
+    if id & LARGE != 0 {
+        return usize::try_from(rng.between(2_200_000, 4_500_000)).unwrap_or(0);
+    }
     let size = match rng.below(20) {
         0 => 0,
         1 | 2 => rng.between(1, 16),

@@ -6,6 +6,7 @@ mod cancel;
 mod check;
 mod content;
 mod defect;
+mod disk;
 mod fault;
 mod history;
 mod packets;

@@ -13,6 +13,7 @@ use tokio::runtime::{Builder, Handle};
 use crate::actor::Actor;
 use crate::check;
 use crate::defect::Defect;
+use crate::disk::Disk;
 use crate::history::History;
 use crate::rng::Rng;
 use crate::shared::{FOLDER, Uploads};
@@ -99,6 +100,9 @@ async fn simulate(seed: u64, defect: Option<Defect>, history: History) -> Result
         if rng.permille(300) {
             model.options().events_per_reply = 2;
         }
+        if rng.permille(300) {
+            model.options().cloud_raid = true;
+        }
     });
     let count = rng.between(1, 4);
     let rate = rng.between(10, 300);
@@ -128,7 +132,16 @@ async fn simulate(seed: u64, defect: Option<Defect>, history: History) -> Result
             defect,
         );
         let wire = Arc::new(wire);
-        let builder = builder(&wire, wire_seed);
+        // Many clients have no use for one, and their runs take less time.
+        let disk = rng.permille(400).then(Disk::new).transpose();
+        let disk = disk.unwrap_or_else(|error| {
+            history.violation("", format!("no temporary folder: {error}"));
+            None
+        });
+        let mut builder = builder(&wire, wire_seed);
+        if let Some(disk) = &disk {
+            builder = builder.cache_dir(disk.live("cache"));
+        }
         wire.calm(true);
         // One password, then the session: what 500 programs should do as well.
         let client = match &saved {
@@ -152,6 +165,7 @@ async fn simulate(seed: u64, defect: Option<Defect>, history: History) -> Result
             uploads.clone(),
             defect,
             !forgetful,
+            disk,
         ));
     }
     futures::future::join_all(actors.iter_mut().map(|actor| actor.work(steps))).await;
@@ -196,7 +210,7 @@ async fn at_rest(history: &History, service: &Service, actors: &mut [Actor], upl
     }
     let server = service.with_model(|model| check::on_server(model, EMAIL));
     for actor in actors.iter() {
-        check::agrees(history, &actor.name, &actor.client, &server).await;
+        check::agrees(history, &actor.name, actor.client(), &server).await;
     }
     service.with_model(|model| {
         for violation in model.violations() {

@@ -97,7 +97,22 @@ impl Wire {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn fate(&self, lane: Lane) -> Fate {
+    /// A part of a file in six parts that is dead or slow stays so, as long as its address is good.
+    fn bad_part(&self, target: &str) -> Option<Fault> {
+        let place = target.split('/').take(3).collect::<Vec<_>>().join("/");
+        let mut rng = Rng::of(self.seed, &[fingerprint(&place, b"")]);
+        let in_parts = self.service.with_model(|model| model.options().cloud_raid);
+        match rng.below(12) {
+            0 if in_parts => Some(Fault::Status(500)),
+            1 if in_parts => Some(Fault::Late(Duration::from_secs(rng.between(2, 90)))),
+            _ => None,
+        }
+    }
+
+    fn fate(&self, lane: Lane, target: &str) -> Fate {
+        let bad = (lane == Lane::Download)
+            .then(|| self.bad_part(target))
+            .flatten();
         let mut state = self.lock();
         let count = state.counts.entry(lane).or_default();
         *count += 1;
@@ -120,7 +135,7 @@ impl Wire {
         let fault = if state.calm {
             None
         } else {
-            state.outage.or(drawn)
+            state.outage.or(drawn).or(bad)
         };
         Fate {
             fault,
@@ -132,7 +147,7 @@ impl Wire {
 
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         let lane = Lane::of(request.url.path_and_query());
-        let fate = self.fate(lane);
+        let fate = self.fate(lane, request.url.path_and_query());
         // Down to the last byte, keys and nonces included: two runs of one seed have the same history, or something else than the seed has a say.
         let what = commands(&request.body, lane);
         let bytes = fingerprint(request.url.path_and_query(), &request.body);

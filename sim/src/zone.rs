@@ -55,6 +55,18 @@ impl Zone {
         taken
     }
 
+    /// What was thrown away out of a folder goes back into that folder, wherever it lies by then, or nowhere if it is gone.
+    fn folder_goes(&mut self, from: &str, to: Option<&str>) {
+        for (origin, _) in self.bin.values_mut() {
+            let rest = origin
+                .strip_prefix(from)
+                .filter(|rest| rest.starts_with('/'));
+            if let Some(rest) = rest.map(str::to_owned) {
+                *origin = format!("{}{rest}", to.unwrap_or("/gone"));
+            }
+        }
+    }
+
     fn put(&mut self, path: &str, entries: &Entries) {
         for (rest, entry) in entries {
             self.live.insert(format!("{path}{rest}"), entry.clone());
@@ -76,6 +88,11 @@ impl Zone {
         std::iter::once(String::new())
             .chain(inner.map(|(path, _)| path.clone()))
             .collect()
+    }
+
+    /// One of the folders.
+    pub(crate) fn any_dir(&self, rng: &mut Rng) -> String {
+        rng.pick(&self.dirs()).cloned().unwrap_or_default()
     }
 
     fn files(&self) -> Vec<String> {
@@ -190,20 +207,27 @@ impl Zone {
                 let new = format!("{above}/{name}");
                 let taken = zone.take(path);
                 zone.put(&new, &taken);
+                zone.folder_goes(path, Some(&new));
             }
             Op::Move(path, dir) => {
                 let last = path.rsplit_once('/').map_or("", |(_, last)| last);
                 let new = format!("{dir}/{last}");
                 let taken = zone.take(path);
                 zone.put(&new, &taken);
+                zone.folder_goes(path, Some(&new));
             }
             Op::MoveAndRename(path, dir, name) => {
-                let taken = zone.take(path);
-                zone.put(&format!("{dir}/{name}"), &taken);
+                let (new, taken) = (format!("{dir}/{name}"), zone.take(path));
+                zone.put(&new, &taken);
+                zone.folder_goes(path, Some(&new));
             }
-            Op::Delete(path) => drop(zone.take(path)),
+            Op::Delete(path) => {
+                drop(zone.take(path));
+                zone.folder_goes(path, None);
+            }
             Op::Trash(path, node) => {
                 let taken = zone.take(path);
+                zone.folder_goes(path, None);
                 zone.bin.insert(*node, (path.clone(), taken));
             }
             Op::Restore(node) => {

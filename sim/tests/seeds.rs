@@ -17,23 +17,6 @@ fn sound(seeds: std::ops::Range<u64>) {
     }
 }
 
-/// Handles, keys, nonces and every byte of every request among it; and whatever the other threads of the process do.
-#[test]
-fn a_run_of_one_seed_is_the_same_each_time() {
-    let seeds = [1, 5, 23, 77, 300, 352];
-    let all = || seeds.map(|seed| run(seed, None).history);
-    let (first, second) = std::thread::scope(|scope| {
-        let first = scope.spawn(all);
-        let second = all();
-        (first.join().expect("a run never panics"), second)
-    });
-    for ((seed, first), second) in seeds.iter().zip(first).zip(second) {
-        let same = first.iter().zip(&second).take_while(|(a, b)| a == b);
-        let at = same.count();
-        assert_eq!(first.get(at), second.get(at), "seed {seed}, line {at}");
-    }
-}
-
 #[test]
 fn inv_2_inv_3_nothing_is_lost_doubled_or_torn_on_a_bad_network() {
     sound(1..9);

@@ -61,7 +61,7 @@ pub mod fuzzing {
 #[cfg(feature = "simulation")]
 #[doc(hidden)]
 pub mod simulation {
-    pub use crate::chance::seeded::Seeded;
+    pub use crate::chance::seeded::{Moment, Seeded, around_jobs};
 }
 
 pub use bytes;

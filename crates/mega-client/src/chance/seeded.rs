@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::marker::PhantomData;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use mega_crypto::rand_core::{Rng, TryCryptoRng, TryRng};
@@ -15,7 +16,10 @@ thread_local! {
     static STATE: RefCell<Option<State>> = const { RefCell::new(None) };
 }
 
+type Hook = Rc<dyn Fn(Moment)>;
+
 struct State {
+    hooks: Vec<Hook>,
     random: u64,
     begin: Instant,
     epoch: SystemTime,
@@ -45,6 +49,7 @@ impl Seeded {
     /// **Insecure**: there are no secrets any more.
     pub fn insecure_for_simulation(seed: u64, unix: u64) -> Self {
         let state = State {
+            hooks: Vec::new(),
             random: seed,
             begin: Instant::now(),
             epoch: SystemTime::UNIX_EPOCH + Duration::from_secs(unix),
@@ -59,6 +64,29 @@ impl Seeded {
 impl Drop for Seeded {
     fn drop(&mut self) {
         STATE.set(None);
+    }
+}
+
+/// Where a piece of blocking work is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Moment {
+    /// It is about to begin.
+    Before,
+    /// It has just ended.
+    After,
+}
+
+/// Is called around each piece of blocking work of this thread, until the [`Seeded`] is dropped: whatever is written to a disk is written in one.
+pub fn around_jobs(hook: impl Fn(Moment) + 'static) {
+    let _seeded = with(|state| state.hooks.push(Rc::new(hook)));
+}
+
+fn tell(moment: Moment) {
+    // Not while the state is borrowed: a hook may draw.
+    let hooks = with(|state| state.hooks.clone()).unwrap_or_default();
+    for hook in hooks {
+        hook(moment);
     }
 }
 
@@ -93,7 +121,10 @@ pub(super) fn spawn<T: Send + 'static, W: FnOnce() -> T + Send + 'static>(
         for _ in 0..turns {
             tokio::task::yield_now().await;
         }
-        work()
+        tell(Moment::Before);
+        let done = work();
+        tell(Moment::After);
+        done
     }))
 }
 

@@ -121,6 +121,21 @@ impl Group {
         found
     }
 
+    /// The node with the fresh key of one of ours, however others have called it and wherever they have put it since. Copies have no fresh key.
+    pub(super) fn anywhere(&self, tree: &Tree, at: usize) -> Option<NodeHandle> {
+        let (planned, _) = self.nodes.get(at)?;
+        if !matches!(
+            planned.source,
+            NewNodeSource::Upload(_) | NewNodeSource::Folder(_)
+        ) {
+            return None;
+        }
+        let key = key_bytes(&planned.key);
+        let mut records = tree.indices().filter_map(|index| tree.record(index));
+        let ours = records.find(|record| record.key == key)?;
+        Some(ours.handle)
+    }
+
     /// What has come since `known` was found beyond what was asked for, the newest, and whether it is the copy of a file.
     pub(super) fn twins(&self, tree: &Tree, known: &[Vec<NodeHandle>]) -> Vec<(NodeHandle, bool)> {
         let mut twins: Vec<(NodeHandle, bool)> = Vec::new();

@@ -7,7 +7,7 @@ use super::Group;
 use crate::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::send::refused_after_all;
-use crate::tree::arena::Flags;
+use crate::tree::arena::{Flags, Index};
 use crate::tree::decrypt::key_bytes;
 
 /// How often the second nodes of a request that took effect twice are removed before they are left to the caller.
@@ -24,9 +24,12 @@ impl Client {
         unknown: Error,
     ) -> Result<PutNodesReply> {
         let made = || {
-            self.with_tree(|tree, _| group.new_since(tree, known))
-                .iter()
-                .any(Option::is_some)
+            self.with_tree(|tree, _| {
+                let here = group.new_since(tree, known);
+                // Another client may have renamed or moved it by now.
+                here.iter().any(Option::is_some)
+                    || (0..group.nodes.len()).any(|at| group.anywhere(tree, at).is_some())
+            })
         };
         // As long as nobody can look, it stays unknown.
         if self.catch_up().await.is_err() {
@@ -57,8 +60,8 @@ impl Client {
         Ok(PutNodesReply::default())
     }
 
-    /// Says what became of a node that is not where it should be. When the folder was deleted meanwhile, the service puts new files
-    /// into the rubbish bin instead of failing (api-and-transfers 5.4).
+    /// Says what became of a node that is not where it should be: another client has renamed, moved or replaced it since, or its folder was deleted
+    /// meanwhile; then the service puts new files into the rubbish bin instead of failing (api-and-transfers 5.4).
     pub(super) fn elsewhere(
         &self,
         group: &Group,
@@ -70,17 +73,21 @@ impl Client {
             .get(at)
             .map(|(planned, _)| key_bytes(&planned.key));
         let found = self.with_tree(|tree, _| {
-            let target = tree.find(group.target);
-            reply.files.iter().find_map(|(handle, _)| {
-                let index = tree.find(*handle)?;
-                let record = tree.record(index)?;
-                let replaced = record.flags.has(Flags::VERSION)
-                    && target.is_some_and(|target| tree.is_within(index, target));
-                (Some(record.key) == key).then_some((*handle, replaced))
-            })
+            let told = reply.files.iter().find_map(|(handle, _)| {
+                let record = tree.record(tree.find(*handle)?)?;
+                (Some(record.key) == key).then_some(*handle)
+            });
+            let handle = told.or_else(|| group.anywhere(tree, at))?;
+            let index = tree.find(handle)?;
+            let within = |top: Option<Index>| top.is_some_and(|top| tree.is_within(index, top));
+            // WR-14: it was made, and another program has replaced it since.
+            let replaced = tree
+                .record(index)
+                .is_some_and(|record| record.flags.has(Flags::VERSION))
+                && within(tree.find(group.target));
+            Some((handle, replaced || !within(tree.roots().rubbish)))
         });
         match found {
-            // WR-14: it was made, and another program has replaced it since.
             Some((handle, true)) => Ok(handle),
             Some((handle, false)) => Err(Error::new(
                 ErrorKind::NotFound,

@@ -1,6 +1,6 @@
 //! A local folder to a remote one.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::IntoFuture;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -363,7 +363,7 @@ impl UploadFolder {
     async fn put(&self, round: Vec<Arrived>) -> Vec<(ScannedFile, Outcome)> {
         type Journal = Option<Arc<UploadJournal>>;
         type Group = (Vec<NewFile>, Vec<(ScannedFile, Outcome, Journal)>);
-        let mut by_folder: HashMap<NodeHandle, Group> = HashMap::new();
+        let mut by_folder: BTreeMap<NodeHandle, Group> = BTreeMap::new();
         let count = round.len();
         for Arrived {
             file,
