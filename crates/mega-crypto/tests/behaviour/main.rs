@@ -5,6 +5,7 @@ mod accounts;
 mod attacks;
 mod attributes;
 mod block_reuse;
+mod borders;
 mod properties;
 mod rsa_oracle;
 mod secrets;

@@ -5,3 +5,4 @@ mod known_answers;
 mod misuse;
 mod plain;
 mod properties;
+mod streams;

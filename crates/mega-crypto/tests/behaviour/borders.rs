@@ -1,0 +1,81 @@
+//! The last value that is taken and the first that is not, and small answers that larger tests never look at.
+
+use std::borrow::Cow;
+
+use mega_crypto::attributes::Attributes;
+use mega_crypto::{Error, KeyString, NodeKind, StoredSession, UserHandle, base64};
+
+#[test]
+fn a_stored_session_may_have_8192_characters_and_no_more() {
+    let of = |len: usize| StoredSession::from_text(&"A".repeat(len)).unwrap_err();
+    assert!(!matches!(of(8192), Error::TooLarge { .. }));
+    assert!(matches!(of(8193), Error::TooLarge { limit: 8192, .. }));
+}
+
+#[test]
+fn keys_of_files_have_32_bytes_and_keys_of_folders_16() {
+    assert_eq!(NodeKind::File.key_len(), 32);
+    assert_eq!(NodeKind::Folder.key_len(), 16);
+}
+
+#[test]
+fn two_foreign_characters_do_not_cancel_out() {
+    for first in 0..8 {
+        for second in 0..8 {
+            let mut text = *b"AAAAAAAA";
+            text[first] = b'?';
+            text[second] = b'?';
+            let text = std::str::from_utf8(&text).unwrap();
+            assert!(base64::decode(text).is_err(), "{text}");
+        }
+    }
+}
+
+#[test]
+fn only_the_own_entry_is_taken_for_a_key_wrapped_with_rsa() {
+    let (own, other) = (
+        UserHandle::from_bytes([1; 8]),
+        UserHandle::from_bytes([2; 8]),
+    );
+    let long = "B".repeat(44);
+    let text = format!("{other}:{long}C/{own}:{long}");
+    let key = |text: &str, user| {
+        KeyString::new(text.as_bytes())
+            .rsa_wrapped(user)
+            .map(<[u8]>::len)
+    };
+    assert_eq!(key(&text, own), Some(44));
+    assert_eq!(key(&text, other), Some(45));
+    assert_eq!(key(&text, UserHandle::from_bytes([3; 8])), None);
+    // Shorter ones are wrapped with AES.
+    assert_eq!(key(&format!("{own}:{}", "B".repeat(43)), own), None);
+    assert_eq!(key(&long, own), Some(44));
+}
+
+#[test]
+fn control_characters_are_escaped_as_two_digits_and_come_back() {
+    for byte in 0..32u8 {
+        let text = char::from(byte).to_string();
+        let mut attributes = Attributes::new();
+        attributes.set("_x", &text).unwrap();
+        let escaped = match byte {
+            8 => "\\b".to_owned(),
+            9 => "\\t".to_owned(),
+            10 => "\\n".to_owned(),
+            12 => "\\f".to_owned(),
+            13 => "\\r".to_owned(),
+            _ => format!("\\u{byte:04x}"),
+        };
+        let json = String::from_utf8(attributes.to_json()).unwrap();
+        assert_eq!(json, format!(r#"{{"_x":"{escaped}"}}"#));
+        assert_eq!(attributes.text("_x").as_deref(), Some(text.as_str()));
+    }
+}
+
+#[test]
+fn values_without_escapes_are_lent_and_not_copied() {
+    let attributes = Attributes::parse(br#"{"a":"plain","b":"a\"b"}"#).unwrap();
+    let bytes = |name| attributes.get(name).unwrap().bytes();
+    assert!(matches!(bytes("a"), Cow::Borrowed(b"plain")));
+    assert!(matches!(bytes("b"), Cow::Owned(text) if text == b"a\"b"));
+}

@@ -1,0 +1,49 @@
+//! What streams say about themselves, and that their buffers are used again.
+
+use mega_crypto::content::{ContentCipher, ContentKey, StreamEncryptor, WindowStream};
+
+fn cipher() -> ContentCipher {
+    ContentCipher::new(&ContentKey::new([0x31; 16], [0x87; 8]))
+}
+
+#[test]
+fn a_stream_knows_how_far_it_is() {
+    let mut stream = StreamEncryptor::new(cipher());
+    assert_eq!(stream.position(), 0);
+    stream.update(&mut [1; 100]).unwrap();
+    assert_eq!(stream.position(), 100);
+    stream.update(&mut [1; 5]).unwrap();
+    assert_eq!(stream.position(), 105);
+
+    let mut window = WindowStream::encrypt(cipher());
+    assert_eq!(window.push(&[1; 100]), 100);
+    assert_eq!(window.position(), 100);
+    let taken = window.take_last().unwrap();
+    assert_eq!((taken.offset, taken.data.len()), (0, 100));
+    assert_eq!(window.position(), 100);
+}
+
+#[test]
+fn a_buffer_without_chunks_has_no_macs_and_others_have() {
+    let cipher = cipher();
+    let none = cipher.mac_chunks(0, &[]).unwrap();
+    assert!(none.is_empty());
+    assert_eq!(none.len(), 0);
+    let one = cipher.mac_chunks(0, &[1]).unwrap();
+    assert!(!one.is_empty());
+    assert_eq!(one.len(), 1);
+}
+
+#[test]
+fn a_buffer_that_is_given_back_serves_the_next_window() {
+    let mut window = WindowStream::encrypt(cipher());
+    window.push(&vec![1; 8 << 20]);
+    let data = window.take_filled().unwrap().data;
+    let place = data.as_ptr();
+    window.recycle(data);
+    window.push(&[2; 50]);
+    // A smaller one, or one that comes too late, is not taken.
+    window.recycle(Vec::with_capacity(1 << 20));
+    let data = window.take_last().unwrap().data;
+    assert_eq!((data.as_ptr(), data.len()), (place, 50));
+}
