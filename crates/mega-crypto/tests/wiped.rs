@@ -277,7 +277,7 @@ fn sec_1_sec_2_every_secret_type_is_wiped_silent_and_compared_in_constant_time()
     );
 
     let mut records = Records::new();
-    records.insert("key", &[0xc7; 32]).unwrap();
+    records.insert("key", [0xc7; 32]).unwrap();
     let container = tlv::seal(&records, &master(), &mut os_rng()).unwrap();
     seen.compared("Records", records, c);
     seen.value("Keyring", Keyring::open(&container, &master()).unwrap(), c);
