@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use mega_client::{Duplicates, ErrorKind};
 use mega_testserver::Fault;
 
-use crate::fs_world::World;
+use crate::fs_world::{World, handle, write_attributes};
+use crate::place::EMAIL;
 
 #[tokio::test]
 async fn dr_1_a_folder_is_made_once_with_everything_above_it_in_one_command() {
@@ -318,6 +319,30 @@ async fn rty_7_the_second_folder_of_a_repeated_request_is_gone_when_its_removal_
         "all of it has happened"
     );
     assert_eq!(world.paths().await, ["/once"]);
+}
+
+#[tokio::test]
+async fn rty_7_a_file_that_another_client_renamed_before_the_lost_reply_was_settled_is_not_sent_again()
+ {
+    let world = World::new().await;
+    let faults = world.server().faults();
+    faults.add(Fault::command("p").lose_reply());
+    faults.add(Fault::command("p").skip(1).status(500).always());
+    let mut write = Box::pin(world.mega.write("/before", "content").into_future());
+    let made = loop {
+        assert!(futures::FutureExt::now_or_never(&mut write).is_none());
+        if let Some(made) = world.model(|model| model.find(EMAIL, "/before")) {
+            break made;
+        }
+        tokio::task::yield_now().await;
+    };
+    write_attributes(&world, handle(made), r#"{"n":"after"}"#);
+    // What is sent again gets through now, but the service does not know it any more, and the token of the upload is used up.
+    faults.clear();
+    faults.add(Fault::command("p").forget_ids().always());
+    let written = write.await.unwrap();
+    assert_eq!((written.handle(), written.name()), (handle(made), "after"));
+    assert_eq!(world.paths().await, ["/after"]);
 }
 
 #[tokio::test]
