@@ -1,5 +1,6 @@
 //! What a caller sees of a node.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -131,11 +132,18 @@ struct NodeInner {
     modified: Option<i64>,
     key: Zeroizing<[u8; 32]>,
     name: Box<str>,
-    stored_name: Option<Box<[u8]>>,
+    stored_name: StoredName,
     attributes: Zeroizing<Box<[u8]>>,
     file_attributes: Box<str>,
     link: Option<LinkRecord>,
     incoming: Option<IncomingShare>,
+}
+
+/// The name as it is stored. Nearly always it is the one that is shown, and takes no room of its own.
+enum StoredName {
+    None,
+    AsShown,
+    Other(Box<[u8]>),
 }
 
 /// The pieces that the tree makes a [`Node`] from.
@@ -148,7 +156,7 @@ pub(crate) struct NodeParts<'a> {
     pub(crate) size: u64,
     pub(crate) created: i64,
     pub(crate) key: [u8; 32],
-    pub(crate) stored_name: Option<Vec<u8>>,
+    pub(crate) stored_name: Option<Cow<'a, [u8]>>,
     pub(crate) attributes: &'a [u8],
     pub(crate) file_attributes: &'a [u8],
     pub(crate) link: Option<LinkRecord>,
@@ -178,8 +186,12 @@ impl Node {
                 created: parts.created,
                 modified,
                 key: Zeroizing::new(parts.key),
+                stored_name: match parts.stored_name {
+                    None => StoredName::None,
+                    Some(stored) if *stored == *name.as_bytes() => StoredName::AsShown,
+                    Some(stored) => StoredName::Other(stored.into()),
+                },
                 name: name.into(),
-                stored_name: parts.stored_name.map(Into::into),
                 attributes: Zeroizing::new(parts.attributes.into()),
                 file_attributes: String::from_utf8_lossy(parts.file_attributes).into(),
                 link: parts.link,
@@ -235,7 +247,11 @@ impl Node {
     /// The name exactly as it is stored, hostile characters included; it need not be UTF-8. Never use it as a local path.
     #[must_use]
     pub fn stored_name(&self) -> Option<&[u8]> {
-        self.inner.stored_name.as_deref()
+        match &self.inner.stored_name {
+            StoredName::None => None,
+            StoredName::AsShown => Some(self.inner.name.as_bytes()),
+            StoredName::Other(stored) => Some(stored),
+        }
     }
 
     /// The size in bytes; 0 for folders.

@@ -66,7 +66,13 @@ pub struct RestKey(Aes128Gcm);
 
 impl RestKey {
     /// How much longer a sealed piece is than what is in it: nonce (12) and tag (16), in bytes.
-    pub const OVERHEAD: usize = NONCE + TAG;
+    pub const OVERHEAD: usize = Self::NONCE + Self::TAG;
+
+    /// How much of that comes before the content.
+    pub const NONCE: usize = NONCE;
+
+    /// How much of it comes behind.
+    pub const TAG: usize = TAG;
 
     /// The longest piece that is sealed, in bytes. GCM could do 64 GiB.
     pub const MAX_PLAIN: usize = 1 << 28;

@@ -11,8 +11,9 @@ macro_rules! secret_bytes {
         $(#[$meta])*
         ///
         /// Wiped when dropped; `Debug` shows the type's name only; compared in constant time.
-        #[derive(zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
         pub struct $name([u8; $len]);
+
+        $crate::secret::wiped!($name);
 
         impl $name {
             /// Its length in bytes.
@@ -70,6 +71,26 @@ macro_rules! secret_bytes {
     };
 }
 
+/// Wipes a type around an array of bytes, when told to and when dropped: as a slice, which is many bytes at once. Derived it would be one after
+/// the other, and a tree has millions of keys.
+macro_rules! wiped {
+    ($name:ident) => {
+        impl zeroize::Zeroize for $name {
+            fn zeroize(&mut self) {
+                zeroize::Zeroize::zeroize(self.0.as_mut_slice());
+            }
+        }
+
+        impl Drop for $name {
+            fn drop(&mut self) {
+                zeroize::Zeroize::zeroize(self);
+            }
+        }
+
+        impl zeroize::ZeroizeOnDrop for $name {}
+    };
+}
+
 /// Secret bytes of any length: wiped on drop, and, where the lengths agree, compared in constant time.
 #[derive(Clone, Default)]
 pub(crate) struct SecretBytes(Zeroizing<Vec<u8>>);
@@ -118,4 +139,4 @@ macro_rules! opaque_lifetime {
     };
 }
 
-pub(crate) use {opaque, opaque_lifetime, secret_bytes};
+pub(crate) use {opaque, opaque_lifetime, secret_bytes, wiped};

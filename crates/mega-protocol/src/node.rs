@@ -236,21 +236,23 @@ impl fmt::Debug for RawShare<'_> {
 pub struct NodeRecord {
     // The texts are cut out of the borrowed form, which keeps the rest.
     fields: RawNode<'static>,
-    key: Box<str>,
-    attributes: Box<str>,
-    file_attributes: Box<str>,
-    share_key: Box<str>,
+    /// Key, attributes, file attributes and share key, one after the other: an event may bring a hundred thousand nodes.
+    texts: Box<str>,
+    /// Where the first three end.
+    ends: [usize; 3],
 }
 
 impl NodeRecord {
     /// The same node, borrowed.
     pub fn as_raw(&self) -> RawNode<'_> {
+        let [first, second, third] = self.ends;
+        let part = |range: std::ops::Range<usize>| self.texts.get(range).unwrap_or_default();
         RawNode {
-            key: &self.key,
-            attributes: &self.attributes,
-            file_attributes: &self.file_attributes,
+            key: part(0..first),
+            attributes: part(first..second),
+            file_attributes: part(second..third),
             share: self.fields.share.map(|share| RawShare {
-                key: &self.share_key,
+                key: part(third..self.texts.len()),
                 ..share
             }),
             ..self.fields
@@ -265,11 +267,27 @@ impl NodeRecord {
 
 impl From<RawNode<'_>> for NodeRecord {
     fn from(node: RawNode<'_>) -> Self {
+        let parts = [
+            node.key,
+            node.attributes,
+            node.file_attributes,
+            node.share.map_or("", |share| share.key),
+        ];
+        // All of it at once, so that nothing is copied a second time to fit.
+        let len = parts
+            .iter()
+            .fold(0, |sum: usize, part| sum.saturating_add(part.len()));
+        let mut texts = String::with_capacity(len);
+        let mut ends = [0; 3];
+        for (at, part) in parts.into_iter().enumerate() {
+            texts.push_str(part);
+            if let Some(end) = ends.get_mut(at) {
+                *end = texts.len();
+            }
+        }
         Self {
-            key: node.key.into(),
-            attributes: node.attributes.into(),
-            file_attributes: node.file_attributes.into(),
-            share_key: node.share.map_or("", |share| share.key).into(),
+            texts: texts.into_boxed_str(),
+            ends,
             fields: RawNode {
                 key: "",
                 attributes: "",

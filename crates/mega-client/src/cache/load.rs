@@ -7,8 +7,8 @@ use std::thread;
 use mega_filename::Mask;
 
 use super::around::{self, Commit, ShareKeys};
-use super::bytes::{Get, Plain};
-use super::log::{Damage, Frame, Kind, Opener, Owner, Sealer};
+use super::bytes::Get;
+use super::log::{Content, Damage, Frame, Kind, Opener, Owner, Sealer};
 use super::stretch;
 use crate::tree::Tree;
 use crate::tree::snapshot::Rebuild;
@@ -62,10 +62,10 @@ pub(super) fn load(
 struct File {
     tree: Rebuild,
     /// What the transaction that is being read has changed so far. The first one goes into the tree at once: there is nothing to go back to.
-    pending: Vec<(Kind, Plain)>,
-    keys: Option<Plain>,
-    links: Option<Plain>,
-    people: Option<Plain>,
+    pending: Vec<(Kind, Content)>,
+    keys: Option<Content>,
+    links: Option<Content>,
+    people: Option<Content>,
     commit: Option<(Commit, u64, u64)>,
     base: u64,
     tail: Option<Damage>,
@@ -122,7 +122,7 @@ impl File {
         Some(())
     }
 
-    fn apply(&mut self, kind: Kind, content: Plain) -> Option<()> {
+    fn apply(&mut self, kind: Kind, content: Content) -> Option<()> {
         match kind {
             Kind::Stretch => stretch::read(&mut Get::new(&content), &mut self.tree)?,
             Kind::Keys => self.keys = Some(content),
@@ -170,7 +170,7 @@ impl File {
     fn of(frames: impl IntoIterator<Item = (Kind, Vec<u8>)>) -> Option<Tree> {
         let mut file = Self::new(Mask::MEGA);
         for (kind, content) in frames {
-            let content = zeroize::Zeroizing::new(content);
+            let content = Content::bare(zeroize::Zeroizing::new(content));
             file.frame(Frame {
                 kind,
                 content,

@@ -25,6 +25,8 @@ const HEAD: [u8; 8] = *b"mgtree\0\x01";
 const HEAD_LEN: usize = HEAD.len() + Salt::LEN;
 /// Longer frames are not written, and not believed when read.
 const MAX_FRAME: usize = 1 << 26;
+/// Most frames are shorter.
+const USUAL: usize = 1 << 16;
 
 /// What a frame holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -144,7 +146,6 @@ pub(super) enum Damage {
 pub(super) struct Opener<R> {
     reader: R,
     sealer: Sealer,
-    buffer: Zeroizing<Vec<u8>>,
 }
 
 impl<R: Read> Opener<R> {
@@ -163,7 +164,6 @@ impl<R: Read> Opener<R> {
                 number: 0,
                 end: HEAD_LEN as u64,
             },
-            buffer: Zeroizing::new(Vec::new()),
         })
     }
 
@@ -182,11 +182,11 @@ impl<R: Read> Opener<R> {
         if len > MAX_FRAME {
             return Err(Damage::Nonsense);
         }
-        // Grows with what is there, not with what is said to be there.
-        self.buffer.clear();
+        // Beyond the usual it grows with what is there, not with what is said to be there.
+        let mut buffer = Zeroizing::new(Vec::with_capacity(len.min(USUAL)));
         let read = (&mut self.reader)
             .take(short.into())
-            .read_to_end(&mut self.buffer)
+            .read_to_end(&mut buffer)
             .map_err(|_| Damage::Unreadable)?;
         if read < len {
             return Err(Damage::Torn);
@@ -194,9 +194,9 @@ impl<R: Read> Opener<R> {
         let sealer = &mut self.sealer;
         let plain = sealer
             .key
-            .open_in_place(sealer.number, &mut self.buffer)
+            .open_in_place(sealer.number, &mut buffer)
             .map_err(|_| Damage::Unauthentic)?;
-        let (&kind, content) = plain.split_first().ok_or(Damage::Nonsense)?;
+        let &kind = plain.first().ok_or(Damage::Nonsense)?;
         sealer.number = sealer.number.saturating_add(1);
         sealer.end = sealer
             .end
@@ -204,7 +204,7 @@ impl<R: Read> Opener<R> {
             .saturating_add(4);
         Ok(Some(Frame {
             kind: Kind::of(kind).ok_or(Damage::Nonsense)?,
-            content: Zeroizing::new(content.to_vec()),
+            content: Content::sealed(buffer),
             end: sealer.end,
             next: sealer.number,
         }))
@@ -220,10 +220,47 @@ impl<R: Read> Opener<R> {
     }
 }
 
+/// What was in a frame, with what was around it: nothing is copied.
+pub(super) struct Content {
+    bytes: Plain,
+    head: usize,
+    tail: usize,
+}
+
+impl Content {
+    /// Of a frame that was opened where it lies: behind the nonce and the byte with the kind.
+    fn sealed(bytes: Plain) -> Self {
+        Self {
+            bytes,
+            head: RestKey::NONCE + 1,
+            tail: RestKey::TAG,
+        }
+    }
+
+    /// What was never in a frame.
+    #[cfg(feature = "fuzzing")]
+    pub(super) fn bare(bytes: Plain) -> Self {
+        Self {
+            bytes,
+            head: 0,
+            tail: 0,
+        }
+    }
+}
+
+impl std::ops::Deref for Content {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        let end = self.bytes.len().saturating_sub(self.tail);
+        self.bytes.get(self.head..end).unwrap_or_default()
+    }
+}
+
 /// A frame that was opened.
 pub(super) struct Frame {
     pub(super) kind: Kind,
-    pub(super) content: Plain,
+    pub(super) content: Content,
     /// Where the next one begins, and its number.
     pub(super) end: u64,
     pub(super) next: u64,

@@ -113,6 +113,15 @@ impl Record {
     }
 }
 
+impl Record {
+    /// Whether the index of names has it: versions have no path.
+    pub(super) fn belongs_in_index(&self) -> bool {
+        self.flags.has(Flags::NAMED)
+            && !self.flags.has(Flags::VERSION)
+            && self.parent != Index::NONE
+    }
+}
+
 impl Drop for Record {
     fn drop(&mut self) {
         self.key.zeroize();

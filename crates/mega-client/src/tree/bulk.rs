@@ -10,6 +10,7 @@
 //! record is looked at again. Then each index is made in one go, with its size known. The result is that of inserting one
 //! node after the other; when a handle came twice, that is what is done.
 
+use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use zeroize::Zeroize;
 
@@ -39,15 +40,20 @@ impl Tree {
         if !self.loading {
             return;
         }
-        if self.index_handles() {
+        // Where every parent comes before its children, as the service sends them, no way up is a circle.
+        let mut in_order = self.index_handles();
+        if in_order {
             for index in self.records.indices() {
                 self.place_waiting(index);
+                let record = self.records.get(index);
+                in_order &= record
+                    .is_none_or(|record| record.parent < index || record.parent == Index::NONE);
             }
         } else {
             self.place_one_by_one();
         }
         self.loading = false;
-        if self.has_cycle() {
+        if !in_order && self.has_cycle() {
             self.break_cycles();
         }
         self.index_names();
@@ -55,13 +61,21 @@ impl Tree {
 
     /// Makes the index of handles. Returns whether each came once only.
     pub(super) fn index_handles(&mut self) -> bool {
+        let table = self.table_of_handles();
+        let once = table.is_some();
+        self.take_handles(table.unwrap_or_default());
+        once
+    }
+
+    /// The index of handles; `None` if one came twice.
+    pub(super) fn table_of_handles(&self) -> Option<HashTable<Index>> {
         let (records, hashes) = (&self.records, &self.hashes);
         let of = |index: &Index| {
             records
                 .get(*index)
                 .map_or(0, |record| hashes.handle(record.handle))
         };
-        self.by_handle.reserve(records.len(), of);
+        let mut table = HashTable::with_capacity(records.len());
         for index in records.indices() {
             let Some(handle) = records.get(index).map(|record| record.handle) else {
                 continue;
@@ -72,12 +86,17 @@ impl Tree {
                     .get(*other)
                     .is_some_and(|record| record.handle == handle)
             };
-            match self.by_handle.entry(hash, same, of) {
-                Entry::Occupied(_) => return false,
+            match table.entry(hash, same, of) {
+                Entry::Occupied(_) => return None,
                 Entry::Vacant(place) => place.insert(index),
             };
         }
-        true
+        Some(table)
+    }
+
+    /// Takes over such a table.
+    pub(super) fn take_handles(&mut self, table: HashTable<Index>) {
+        self.by_handle = table;
     }
 
     fn place_waiting(&mut self, index: Index) {

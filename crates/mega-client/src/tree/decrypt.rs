@@ -1,6 +1,8 @@
 //! From a node as the service sent it to a node with key and attributes.
 
-use mega_crypto::attributes::{Members, decrypt_in_place};
+use std::borrow::Cow;
+
+use mega_crypto::attributes::{Members, decrypt_in_place, decrypt_many};
 use mega_crypto::{
     KeyCipher, KeyOrigin, KeyString, LocatedNodeKey, NodeKey, WrappedNodeKey, base64,
 };
@@ -21,11 +23,45 @@ pub(crate) struct Decrypter {
     blocks: Zeroizing<Vec<[u8; 16]>>,
 }
 
-/// A key and attributes, or the reason why there are none.
-struct Opened {
+/// A key and attributes.
+struct Opened<'b> {
     key: [u8; 32],
     foreign: bool,
-    named: bool,
+    attributes: Attributes<'b>,
+}
+
+impl<'b> Opened<'b> {
+    fn new(key: &NodeKey, foreign: bool, text: &'b [u8]) -> Result<Self, Trouble> {
+        Ok(Self {
+            key: key_bytes(key),
+            foreign,
+            attributes: Attributes::new(text)?,
+        })
+    }
+}
+
+/// Attributes that are sound as a whole.
+struct Attributes<'b> {
+    text: &'b [u8],
+    /// Empty counts as none.
+    name: Option<Cow<'b, [u8]>>,
+}
+
+impl<'b> Attributes<'b> {
+    fn new(text: &'b [u8]) -> Result<Self, Trouble> {
+        // The whole object must be sound, not only its beginning.
+        let mut name = None;
+        for member in Members::new(text) {
+            let (member, value) = member.map_err(|_| Trouble::BadAttributes)?;
+            if name.is_none() && member.is(attributes::NAME) {
+                name = Some(value.bytes());
+            }
+        }
+        Ok(Self {
+            text,
+            name: name.filter(|name| !name.is_empty()),
+        })
+    }
 }
 
 impl Decrypter {
@@ -39,7 +75,7 @@ impl Decrypter {
     ) -> T {
         let located = locate(raw.key, kind_of(raw.kind), keyring);
         let key = located.and_then(|located| Ok((open_key(&located)?, is_foreign(&located))));
-        self.with_key(raw, key, store)
+        store(&new_node(raw, open(key, raw.attributes, &mut self.buffer)))
     }
 
     /// The same for many nodes. Their keys are decrypted together, which takes a fraction of the time.
@@ -49,12 +85,13 @@ impl Decrypter {
         keyring: &Keyring,
         mut store: impl FnMut(&RawNode<'_>, &NewNode<'_>),
     ) {
+        let mut neighbour = None;
         let located: Vec<_> = nodes
             .iter()
-            .map(|raw| locate(raw.key, kind_of(raw.kind), keyring))
+            .map(|raw| locate_beside(&mut neighbour, raw, keyring))
             .collect();
         let mut blocks = std::mem::take(&mut self.blocks);
-        blocks.zeroize();
+        blocks.clear();
         let mut run: Option<(usize, &KeyCipher)> = None;
         for located in located.iter().flatten() {
             // Neighbours are nearly always wrapped under one key.
@@ -69,65 +106,50 @@ impl Decrypter {
         }
         decrypt_run(run, &mut blocks);
         let mut opened = blocks.iter();
-        for (raw, located) in nodes.iter().zip(&located) {
-            let key = match located {
-                Err(trouble) => Err(*trouble),
-                Ok(located) => {
-                    take_key(&located.wrapped, &mut opened).map(|key| (key, is_foreign(located)))
-                }
-            };
-            self.with_key(raw, key, |new| store(raw, new));
-        }
-        blocks.zeroize();
+        let keys: Vec<_> = located
+            .iter()
+            .map(|located| {
+                let located = located.as_ref().map_err(|trouble| *trouble)?;
+                let key = take_key(&located.wrapped, &mut opened)?;
+                Ok((key, is_foreign(located)))
+            })
+            .collect();
+        // As one slice of bytes, which is much quicker than block by block.
+        blocks.as_flattened_mut().zeroize();
         self.blocks = blocks;
-    }
 
-    fn with_key<T>(
-        &mut self,
-        raw: &RawNode<'_>,
-        key: Result<(NodeKey, bool), Trouble>,
-        store: impl FnOnce(&NewNode<'_>) -> T,
-    ) -> T {
-        let kind = kind_of(raw.kind);
-        let mut new = NewNode {
-            handle: raw.handle,
-            parent: raw.parent,
-            kind,
-            size: raw.size.unwrap_or(0),
-            created: raw.created,
-            key: [0; 32],
-            text: &[],
-            tail: raw.file_attributes.as_bytes(),
-            trouble: None,
-            foreign: false,
-            share_root: raw.share.is_some(),
-            raw: None,
-        };
-        if !matches!(kind, NodeKind::File | NodeKind::Folder) {
-            return store(&new);
+        // The attributes of all of them, one after the other.
+        let lens = nodes.iter().zip(&keys).map(|(raw, key)| match key {
+            Ok(_) => base64::decoded_len(raw.attributes.len().min(MOST_CHARACTERS)),
+            Err(_) => 0,
+        });
+        let len = lens.clone().fold(0, usize::saturating_add);
+        if self.buffer.len() < len {
+            self.buffer.resize(len, 0);
         }
-        match open(key, raw.attributes, &mut self.buffer) {
-            Ok((opened, text)) => {
-                new.key = opened.key;
-                new.foreign = opened.foreign;
-                new.text = text;
-                if !opened.named {
-                    new.trouble = Some(Trouble::NoName);
-                }
-            }
-            Err(trouble) => {
-                new.trouble = Some(trouble);
-                new.raw = Some(RawSecrets {
-                    key: raw.key.into(),
-                    attributes: raw.attributes.into(),
-                });
-            }
+        let mut rest = self.buffer.as_mut_slice();
+        let mut fields = Vec::with_capacity(nodes.len());
+        let mut readable = Vec::with_capacity(nodes.len());
+        for ((raw, key), len) in nodes.iter().zip(&keys).zip(lens) {
+            let (data, more) = std::mem::take(&mut rest)
+                .split_at_mut_checked(len)
+                .unwrap_or_default();
+            rest = more;
+            let key = key.as_ref().ok();
+            let decoded = key.filter(|_| decode_field(raw.attributes, data).is_ok());
+            readable.push(decoded.is_some());
+            fields.extend(decoded.map(|(key, _)| (key.attribute_key(), data)));
         }
-        // TRE-10: a size that makes no sense is never taken for 0.
-        if raw.defects.contains(NodeDefects::SIZE) && new.trouble.is_none() {
-            new.trouble = Some(Trouble::Invalid);
+        let mut texts = decrypt_many(fields).into_iter();
+        for ((raw, key), readable) in nodes.iter().zip(keys).zip(readable) {
+            let text = if readable { texts.next() } else { None };
+            let text = text.ok_or(Trouble::BadAttributes);
+            let opened = key.and_then(|(key, foreign)| {
+                let text = text?.map_err(|_| Trouble::BadAttributes)?;
+                Opened::new(&key, foreign, text)
+            });
+            store(raw, &new_node(raw, opened));
         }
-        store(&new)
     }
 
     /// Decrypts new attributes of a node whose key is known.
@@ -138,7 +160,7 @@ impl Decrypter {
         field: &str,
     ) -> Result<&[u8], Trouble> {
         let key = node_key(kind, key).ok_or(Trouble::BadKey)?;
-        read_attributes(&key, field, &mut self.buffer).map(|(text, _)| text)
+        Ok(read_attributes(&key, field, &mut self.buffer)?.text)
     }
 
     /// Tries a node again that could not be opened before.
@@ -151,8 +173,8 @@ impl Decrypter {
     ) -> Result<T, Trouble> {
         let located = locate(&raw.key, kind, keyring)?;
         let key = open_key(&located).map(|key| (key, is_foreign(&located)));
-        let (opened, text) = open(key, &raw.attributes, &mut self.buffer)?;
-        Ok(store(opened.key, text, opened.foreign))
+        let opened = open(key, &raw.attributes, &mut self.buffer)?;
+        Ok(store(opened.key, opened.attributes.text, opened.foreign))
     }
 }
 
@@ -173,6 +195,45 @@ fn locate<'k>(
             mega_crypto::Error::NoUsableKey | mega_crypto::Error::NeedsPrivateKey => Trouble::NoKey,
             _ => Trouble::BadKey,
         })
+}
+
+/// The owner of a key string with a single entry, as it is written, and what was found for it.
+type Neighbour<'r, 'k> = Option<(&'r [u8], LocatedNodeKey<'k>)>;
+
+/// The same for one node of many: neighbours nearly always have keys for one owner, who then is looked up once.
+fn locate_beside<'r, 'k>(
+    neighbour: &mut Neighbour<'r, 'k>,
+    raw: &RawNode<'r>,
+    keyring: &'k Keyring,
+) -> Result<LocatedNodeKey<'k>, Trouble> {
+    let (key, kind) = (raw.key.as_bytes(), kind_of(raw.kind));
+    if let Some((owner, found)) = neighbour
+        && let Some(text) = key.strip_prefix(*owner)
+        && let Some(wrapped) = only_key(text, kind)
+    {
+        found.wrapped = wrapped;
+        return Ok(*found);
+    }
+    let located = locate(raw.key, kind, keyring);
+    let colon = key.iter().position(|byte| *byte == b':');
+    let owner = colon.and_then(|colon| key.get(..=colon));
+    *neighbour = match (&located, owner) {
+        (Ok(found), Some(owner)) if !key.contains(&b'/') => Some((owner, *found)),
+        _ => None,
+    };
+    located
+}
+
+/// The wrapped key that a text of the usual length is, if it is nothing else: `/` begins another entry.
+fn only_key(text: &[u8], kind: NodeKind) -> Option<WrappedNodeKey> {
+    if text.contains(&b'/') {
+        return None;
+    }
+    match (kind, text.len()) {
+        (NodeKind::File, 43) => base64::decode_array(text).ok().map(WrappedNodeKey::File),
+        (NodeKind::Folder, 22) => base64::decode_array(text).ok().map(WrappedNodeKey::Folder),
+        _ => None,
+    }
 }
 
 fn is_foreign(located: &LocatedNodeKey<'_>) -> bool {
@@ -216,42 +277,76 @@ fn open<'b>(
     key: Result<(NodeKey, bool), Trouble>,
     field: &str,
     buffer: &'b mut Vec<u8>,
-) -> Result<(Opened, &'b [u8]), Trouble> {
+) -> Result<Opened<'b>, Trouble> {
     let (key, foreign) = key?;
-    let (text, named) = read_attributes(&key, field, buffer)?;
-    Ok((
-        Opened {
-            key: key_bytes(&key),
-            foreign,
-            named,
-        },
-        text,
-    ))
+    let attributes = read_attributes(&key, field, buffer)?;
+    Ok(Opened {
+        key: key_bytes(&key),
+        foreign,
+        attributes,
+    })
 }
 
-/// Decrypts attributes; also says whether there is a name among them (see [`attributes::name_in`]).
+/// Decrypts attributes.
 fn read_attributes<'b>(
     key: &NodeKey,
     field: &str,
     buffer: &'b mut Vec<u8>,
-) -> Result<(&'b [u8], bool), Trouble> {
-    if field.len() > base64::encoded_len(mega_crypto::attributes::MAX_READ) {
-        return Err(Trouble::BadAttributes);
+) -> Result<Attributes<'b>, Trouble> {
+    let len = base64::decoded_len(field.len().min(MOST_CHARACTERS));
+    if buffer.len() < len {
+        buffer.resize(len, 0);
     }
-    buffer.clear();
-    buffer.resize(base64::decoded_len(field.len()), 0);
-    base64::decode_into(field, buffer).map_err(|_| Trouble::BadAttributes)?;
-    let text =
-        decrypt_in_place(&key.attribute_key(), buffer).map_err(|_| Trouble::BadAttributes)?;
-    // The whole object must be sound, not only its beginning.
-    let mut name = None;
-    for member in Members::new(text) {
-        let (member, value) = member.map_err(|_| Trouble::BadAttributes)?;
-        if name.is_none() && member.is(attributes::NAME) {
-            name = Some(!value.bytes().is_empty());
+    let data = buffer.get_mut(..len).unwrap_or_default();
+    decode_field(field, data)?;
+    let text = decrypt_in_place(&key.attribute_key(), data).map_err(|_| Trouble::BadAttributes)?;
+    Attributes::new(text)
+}
+
+/// Decodes attributes into a buffer of their length. A text that is too long to be any fails, since its buffer is too short.
+fn decode_field(field: &str, data: &mut [u8]) -> Result<(), Trouble> {
+    base64::decode_into(field, data).map_err(|_| Trouble::BadAttributes)
+}
+
+/// Longer texts are no attributes.
+const MOST_CHARACTERS: usize = base64::encoded_len(mega_crypto::attributes::MAX_READ) + 4;
+
+/// What is stored of a node. Whatever is wrong with it ends up in [`NewNode::trouble`].
+fn new_node<'a>(raw: &RawNode<'a>, opened: Result<Opened<'a>, Trouble>) -> NewNode<'a> {
+    let kind = kind_of(raw.kind);
+    let mut new = NewNode {
+        size: raw.size.unwrap_or(0),
+        created: raw.created,
+        tail: raw.file_attributes.as_bytes(),
+        share_root: raw.share.is_some(),
+        ..NewNode::bare(raw.handle, raw.parent, kind)
+    };
+    if !matches!(kind, NodeKind::File | NodeKind::Folder) {
+        return new;
+    }
+    match opened {
+        Ok(opened) => {
+            new.key = opened.key;
+            new.foreign = opened.foreign;
+            new.text = opened.attributes.text;
+            if opened.attributes.name.is_none() {
+                new.trouble = Some(Trouble::NoName);
+            }
+            new.name = opened.attributes.name;
+        }
+        Err(trouble) => {
+            new.trouble = Some(trouble);
+            new.raw = Some(RawSecrets {
+                key: raw.key.into(),
+                attributes: raw.attributes.into(),
+            });
         }
     }
-    Ok((text, name.unwrap_or(false)))
+    // TRE-10: a size that makes no sense is never taken for 0.
+    if raw.defects.contains(NodeDefects::SIZE) && new.trouble.is_none() {
+        new.trouble = Some(Trouble::Invalid);
+    }
+    new
 }
 
 /// The key of a record as the type that the cryptography wants; `None` for the kinds without a key and for zero keys.

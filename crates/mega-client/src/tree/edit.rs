@@ -3,6 +3,8 @@
 //! Threat model, section 13: a hostile server may send cycles, files as parents, second roots and children before
 //! parents. Whatever does not fit is kept, marked [`Trouble::Quarantined`] and reachable by its handle alone.
 
+use std::borrow::Cow;
+
 use mega_protocol::NodeHandle;
 
 use super::arena::{Flags, Index, Record};
@@ -20,6 +22,8 @@ pub(crate) struct NewNode<'a> {
     pub(crate) key: [u8; 32],
     /// The decrypted attributes, JSON text.
     pub(crate) text: &'a [u8],
+    /// The name in them, if whoever read them has found one.
+    pub(crate) name: Option<Cow<'a, [u8]>>,
     /// The file attribute string (`fa`).
     pub(crate) tail: &'a [u8],
     pub(crate) trouble: Option<Trouble>,
@@ -40,6 +44,7 @@ impl NewNode<'_> {
             created: 0,
             key: [0; 32],
             text: &[],
+            name: None,
             tail: &[],
             trouble: None,
             foreign: false,
@@ -97,7 +102,10 @@ impl Tree {
             new.text,
             new.tail.get(..usize::from(tail)).unwrap_or_default(),
         );
-        let name = self.hash_of_name_in(new.text);
+        let name = match &new.name {
+            Some(name) => Some(self.hash_of_name(name)),
+            None => self.hash_of_name_in(new.text),
+        };
         let mut flags = Flags::default();
         flags.set(Flags::FOREIGN, new.foreign);
         flags.set(Flags::SHARE_ROOT, new.share_root);

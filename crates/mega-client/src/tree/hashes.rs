@@ -6,6 +6,7 @@
 //!
 //! - Handles, and pairs of a folder and a name: multiply-shift, `(a * key + b mod 2^128) / 2^64`, which is pairwise
 //!   independent (Dietzfelbinger, "Universal hashing and k-wise independent random variables via integer arithmetic", 1996).
+//! - Pieces of keys, which are two words each: the same with a factor for each word.
 //! - Names: their seven-byte words as the coefficients of a polynomial over the integers modulo 2^61 - 1, at a random point.
 //!   Two names of `n` words meet at no more than `n` of all points.
 
@@ -24,9 +25,17 @@ pub(super) struct Hashes {
     point: u64,
 }
 
+#[derive(Clone, Copy)]
 struct MultiplyShift {
     a: u128,
     b: u128,
+}
+
+/// Hashes the pieces of keys; drawn like the others.
+#[derive(Clone, Copy)]
+pub(super) struct PieceHash {
+    first: MultiplyShift,
+    second: u128,
 }
 
 /// The hash of a decoded name, without the folder it lies in.
@@ -36,25 +45,12 @@ pub(crate) struct NameHash(u32);
 impl Hashes {
     /// Draws from the randomness that the process has for its hash tables.
     pub(super) fn new() -> Self {
-        let source = RandomState::new();
-        let mut drawn = 0_u64;
-        let mut draw = || {
-            drawn = drawn.wrapping_add(1);
-            source.hash_one(drawn)
-        };
-        let mut family = || {
-            let [a, b, c, d] = std::array::from_fn(|_| u128::from(draw()));
-            MultiplyShift {
-                a: a << 64 | b,
-                b: c << 64 | d,
-            }
-        };
-        let (handles, places, fold) = (family(), family(), family());
+        let mut draw = Draw::new();
         Self {
-            handles,
-            places,
-            fold,
-            point: draw() % PRIME,
+            handles: draw.family(),
+            places: draw.family(),
+            fold: draw.family(),
+            point: draw.word() % PRIME,
         }
     }
 
@@ -102,6 +98,57 @@ impl Hashes {
     }
 }
 
+impl Default for PieceHash {
+    fn default() -> Self {
+        let mut draw = Draw::new();
+        Self {
+            first: draw.family(),
+            second: draw.family().a,
+        }
+    }
+}
+
+impl PieceHash {
+    pub(super) fn of(&self, piece: &[u8; 16]) -> u64 {
+        let [first, second] = match piece.as_chunks::<8>().0 {
+            [first, second] => [*first, *second].map(u64::from_le_bytes),
+            _ => [0; 2],
+        };
+        let MultiplyShift { a, b } = self.first;
+        let sum = a.wrapping_mul(u128::from(first)).wrapping_add(b);
+        let more = self.second.wrapping_mul(u128::from(second));
+        (sum.wrapping_add(more) >> 64) as u64
+    }
+}
+
+/// Numbers from the randomness that the process has for its hash tables.
+struct Draw {
+    source: RandomState,
+    drawn: u64,
+}
+
+impl Draw {
+    fn new() -> Self {
+        Self {
+            source: RandomState::new(),
+            drawn: 0,
+        }
+    }
+
+    fn word(&mut self) -> u64 {
+        self.drawn = self.drawn.wrapping_add(1);
+        self.source.hash_one(self.drawn)
+    }
+
+    fn family(&mut self) -> MultiplyShift {
+        let [a, b, c, d] = std::array::from_fn(|_| u128::from(self.word()));
+        MultiplyShift {
+            a: a << 64 | b,
+            b: c << 64 | d,
+        }
+    }
+}
+
 impl MultiplyShift {
     fn of(&self, key: u64) -> u64 {
         (self.a.wrapping_mul(u128::from(key)).wrapping_add(self.b) >> 64) as u64
@@ -143,6 +190,15 @@ mod tests {
             Hashes::new().name(b"a"),
             "each tree draws its own"
         );
+    }
+
+    #[test]
+    fn tre_7_pieces_of_keys_that_differ_in_one_bit_do_not_meet() {
+        let hash = PieceHash::default();
+        let pieces = (0..128).map(|bit| (1_u128 << bit).to_le_bytes());
+        let found: HashSet<u64> = pieces.map(|piece| hash.of(&piece)).collect();
+        assert_eq!(found.len(), 128);
+        assert_ne!(hash.of(&[0; 16]), PieceHash::default().of(&[0; 16]));
     }
 
     proptest! {

@@ -238,7 +238,7 @@ impl Tree {
             size: record.size,
             created: record.created,
             key: record.key,
-            stored_name: stored.map(std::borrow::Cow::into_owned),
+            stored_name: stored,
             attributes: self.text_of(index),
             file_attributes: self.tail(index),
             link: self.links.get(&record.handle).copied(),

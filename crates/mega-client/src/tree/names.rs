@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use super::Tree;
@@ -20,8 +21,12 @@ impl Tree {
 
     /// The hash of the name in these attributes; `None` when there is none.
     pub(super) fn hash_of_name_in(&self, text: &[u8]) -> Option<NameHash> {
-        let stored = attributes::name_in(text)?;
-        Some(self.hashes.name(&self.mask.decode(&stored)))
+        attributes::name_in(text).map(|stored| self.hash_of_name(&stored))
+    }
+
+    /// The hash of a stored name.
+    pub(super) fn hash_of_name(&self, stored: &[u8]) -> NameHash {
+        self.hashes.name(&self.mask.decode(stored))
     }
 
     fn hash_of(&self, record: &Record) -> Option<u64> {
@@ -63,17 +68,76 @@ impl Tree {
 
     /// Makes the index after a load, at once and in a table that has its size from the start.
     pub(super) fn index_names(&mut self) {
-        self.by_name.reserve(self.records.len(), |_| 0);
+        let mut names = Names::with_room(self.records.len());
         for index in self.records.indices() {
-            self.index_name(index);
+            if let Some(record) = self.records.get_mut(index) {
+                let named = record.belongs_in_index();
+                record.flags.set(Flags::INDEXED, named);
+                self.add_name(&mut names, index);
+            }
         }
+        self.take_names(names);
+    }
+
+    /// The same from records that say themselves whether they are in it.
+    pub(super) fn names_as_marked(&self) -> Names {
+        let mut names = Names::with_room(self.records.len());
+        for index in self.records.indices() {
+            self.add_name(&mut names, index);
+        }
+        names
+    }
+
+    fn add_name(&self, names: &mut Names, index: Index) {
+        let record = self.records.get(index);
+        let Some(record) = record.filter(|record| record.flags.has(Flags::INDEXED)) else {
+            return;
+        };
+        let Some(hash) = self.hash_of(record) else {
+            return;
+        };
+        let (parent, name) = (record.parent, record.name);
+        let same =
+            |&other: &Index| self.has_place(other, parent, name) && self.same_name(other, index);
+        match names
+            .first
+            .entry(hash, same, |other| self.hash_again(*other))
+        {
+            Entry::Occupied(first) => names.others.push((*first.get(), index)),
+            Entry::Vacant(place) => {
+                place.insert(index);
+            }
+        }
+    }
+
+    pub(super) fn take_names(&mut self, names: Names) {
+        self.by_name = names.first;
+        for (first, index) in names.others {
+            self.hang_on(first, index);
+        }
+    }
+
+    /// The hash of a node that is in the table.
+    fn hash_again(&self, index: Index) -> u64 {
+        let record = self.records.get(index);
+        record.and_then(|record| self.hash_of(record)).unwrap_or(0)
+    }
+
+    /// TRE-7: a million siblings of one name must not meet in one bucket, so they form a list.
+    fn hang_on(&mut self, first: Index, index: Index) {
+        let second = self
+            .records
+            .get(first)
+            .map_or(Index::NONE, |first| first.same_next);
+        self.link_same(first, index);
+        self.link_same(index, second);
     }
 
     pub(super) fn index_name(&mut self, index: Index) {
         let Some(record) = self.records.get(index).filter(|_| !self.loading) else {
             return;
         };
-        if record.flags.has(Flags::INDEXED) || record.flags.has(Flags::VERSION) {
+        if record.flags.has(Flags::INDEXED) || !record.belongs_in_index() {
             return;
         }
         let (parent, name) = (record.parent, record.name);
@@ -84,11 +148,7 @@ impl Tree {
         let mut table = std::mem::take(&mut self.by_name);
         let same =
             |&other: &Index| self.has_place(other, parent, name) && self.same_name(other, index);
-        let hash_again = |&other: &Index| {
-            let record = self.records.get(other);
-            record.and_then(|record| self.hash_of(record)).unwrap_or(0)
-        };
-        let first = match table.entry(hash, same, hash_again) {
+        let first = match table.entry(hash, same, |other| self.hash_again(*other)) {
             Entry::Occupied(first) => Some(*first.get()),
             Entry::Vacant(place) => {
                 place.insert(index);
@@ -97,13 +157,7 @@ impl Tree {
         };
         self.by_name = table;
         if let Some(first) = first {
-            // TRE-7: a million siblings of one name must not meet in one bucket, so they form a list.
-            let second = self
-                .records
-                .get(first)
-                .map_or(Index::NONE, |first| first.same_next);
-            self.link_same(first, index);
-            self.link_same(index, second);
+            self.hang_on(first, index);
         }
         if let Some(record) = self.records.get_mut(index) {
             record.flags.set(Flags::INDEXED, true);
@@ -174,6 +228,22 @@ impl Tree {
                     .is_some_and(|record| record.handle == handle)
             })
             .copied()
+    }
+}
+
+/// An index that is being made.
+pub(super) struct Names {
+    first: HashTable<Index>,
+    /// What has the name of one that is in the table, and that one.
+    others: Vec<(Index, Index)>,
+}
+
+impl Names {
+    fn with_room(nodes: usize) -> Self {
+        Self {
+            first: HashTable::with_capacity(nodes),
+            others: Vec::new(),
+        }
     }
 }
 

@@ -5,15 +5,17 @@
 //! keys, which the tree holds anyway. Equal *whole* keys are nothing unusual: copies have them.
 //!
 //! What the tree keeps for this is a filter of two bytes for each piece. A hit in it is proven by looking at all keys; a miss, the rule, costs nothing.
+//! It is made after a load, and for a tree out of a cache when the first new nodes come.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::HashSet;
 
+use hashbrown::HashTable;
 use mega_protocol::NodeHandle;
 use zeroize::Zeroize;
 
 use super::Tree;
 use super::arena::{Flags, Index, Record};
+use super::hashes::PieceHash;
 use crate::node::{NodeKind, Trouble};
 
 /// A node with a key made from pieces of others, and one of these.
@@ -26,7 +28,7 @@ pub(crate) struct Spliced {
 /// Which pieces there are, with a few false hits. The hash is keyed, so nobody can choose keys that collide.
 #[derive(Default)]
 pub(crate) struct Pieces {
-    hasher: RandomState,
+    hasher: PieceHash,
     bits: Vec<u64>,
     held: usize,
 }
@@ -41,7 +43,7 @@ impl Pieces {
     fn with_room(&self, pieces: usize) -> Self {
         let bits = pieces.max(1024).saturating_mul(WIDTH).next_power_of_two();
         Self {
-            hasher: self.hasher.clone(),
+            hasher: self.hasher,
             bits: vec![0; bits / 64],
             held: 0,
         }
@@ -51,19 +53,19 @@ impl Pieces {
         self.held.saturating_mul(WIDTH) >= self.bits.len().saturating_mul(64)
     }
 
-    /// Notes a piece; whether it may have been there.
+    /// Notes a piece; whether it may have been there. All of its bits are in one word, so that it costs one way to memory.
     fn note(&mut self, piece: &Piece) -> bool {
-        let hash = self.hasher.hash_one(piece);
-        let len = u64::try_from(self.bits.len()).unwrap_or(u64::MAX).max(1);
-        let mut there = true;
-        for part in [hash, hash.rotate_left(32)] {
-            let word = usize::try_from((part >> 6) % len).unwrap_or(0);
-            let bit = 1_u64 << (part & 63);
-            if let Some(word) = self.bits.get_mut(word) {
-                there &= *word & bit != 0;
-                *word |= bit;
-            }
-        }
+        let hash = self.hasher.of(piece);
+        let [first, second, third] = [hash, hash >> 6, hash >> 12].map(|part| 1_u64 << (part & 63));
+        let bits = first | second | third;
+        // As many words as a power of two.
+        let last = self.bits.len().saturating_sub(1);
+        let word = usize::try_from(hash >> 24).unwrap_or(usize::MAX) & last;
+        let Some(word) = self.bits.get_mut(word) else {
+            return true;
+        };
+        let there = *word & bits == bits;
+        *word |= bits;
         if !there {
             self.held = self.held.saturating_add(1);
         }
@@ -154,18 +156,21 @@ impl Tree {
         if suspects.is_empty() {
             return Vec::new();
         }
-        // By the hash of a piece: who had it first. No key is copied.
-        let mut first: HashMap<u64, Option<Index>> = HashMap::new();
+        // By the hash of a piece, which is as good as random: who had it first. No key is copied.
+        let mut first: HashTable<(u64, Option<Index>)> = HashTable::new();
         for index in suspects {
             for piece in self.hashes(*index) {
-                first.entry(piece).or_default();
+                first
+                    .entry(piece, |(known, _)| *known == piece, |(known, _)| *known)
+                    .or_insert((piece, None));
             }
         }
         let late: HashSet<Index> = suspects.iter().copied().collect();
-        let before = self.records.indices().filter(|index| !late.contains(index));
-        for index in before {
+        for index in self.records.indices() {
             for piece in self.hashes(index) {
-                if let Some(holder) = first.get_mut(&piece) {
+                if let Some((_, holder)) = first.find_mut(piece, |(known, _)| *known == piece)
+                    && !late.contains(&index)
+                {
                     holder.get_or_insert(index);
                 }
             }
@@ -177,7 +182,7 @@ impl Tree {
             };
             let mut donor = None;
             for piece in self.hashes(*index) {
-                let Some(holder) = first.get_mut(&piece) else {
+                let Some((_, holder)) = first.find_mut(piece, |(known, _)| *known == piece) else {
                     continue;
                 };
                 let holder = self.records.get(*holder.get_or_insert(*index));
@@ -211,7 +216,7 @@ impl Tree {
     fn hashes(&self, index: Index) -> impl Iterator<Item = u64> + use<'_> {
         let record = self.records.get(index);
         let own = record.into_iter().flat_map(pieces);
-        own.map(|piece| self.pieces.hasher.hash_one(piece))
+        own.map(|piece| self.pieces.hasher.of(&piece))
     }
 
     /// The nodes that were closed, a thousand at most.

@@ -1,6 +1,7 @@
 //! The tree as a cache sees it: slots of the arena by number, out of it and back into it.
 
 use std::collections::HashMap;
+use std::thread;
 
 use mega_filename::Mask;
 use mega_protocol::NodeHandle;
@@ -141,27 +142,27 @@ impl Rebuild {
         let name = tree.hash_of_name_in(slot.text.get(..attributes)?);
         flags.set(Flags::NAMED, name.is_some());
         let text = tree.text.store(slot.text, &[]);
-        tree.records.restore(
-            index,
-            Record {
-                handle: slot.handle,
-                kind: slot.kind,
-                trouble: slot.trouble,
-                flags,
-                parent: slot.parent,
-                first_child: slot.first_child,
-                next: slot.next,
-                prev: slot.prev,
-                same_next: Index::NONE,
-                same_prev: Index::NONE,
-                size: slot.size,
-                created: slot.created,
-                key: *slot.key,
-                text,
-                tail: slot.tail,
-                name: name.unwrap_or_default(),
-            },
-        )?;
+        let mut record = Record {
+            handle: slot.handle,
+            kind: slot.kind,
+            trouble: slot.trouble,
+            flags,
+            parent: slot.parent,
+            first_child: slot.first_child,
+            next: slot.next,
+            prev: slot.prev,
+            same_next: Index::NONE,
+            same_prev: Index::NONE,
+            size: slot.size,
+            created: slot.created,
+            key: *slot.key,
+            text,
+            tail: slot.tail,
+            name: name.unwrap_or_default(),
+        };
+        let indexed = record.belongs_in_index();
+        record.flags.set(Flags::INDEXED, indexed);
+        tree.records.restore(index, record)?;
         if let Some((key, attributes)) = slot.raw {
             let (key, attributes) = (key.into(), attributes.into());
             tree.raw.insert(index, RawSecrets { key, attributes });
@@ -183,7 +184,20 @@ impl Rebuild {
     pub(crate) fn finish(self, roots: Roots) -> Option<Tree> {
         let Self { mut tree, waits } = self;
         tree.records.find_free();
-        if !tree.holds_together() {
+        // Whether it is sound is found out while the indices are made, which only counts if it is.
+        let (names, sound, handles) = thread::scope(|scope| {
+            let thread = thread::Builder::new().name("mega tree names".to_owned());
+            let names = thread.spawn_scoped(scope, || tree.names_as_marked());
+            let sound = tree.holds_together();
+            let handles = tree.table_of_handles();
+            let names = match names {
+                Ok(names) => names.join().ok(),
+                // No thread to be had.
+                Err(_) => Some(tree.names_as_marked()),
+            };
+            (names, sound, handles)
+        });
+        if !sound {
             return None;
         }
         let is = |root: Option<Index>, kind| {
@@ -201,13 +215,10 @@ impl Rebuild {
         for (index, parent) in waits {
             tree.waiting.entry(parent).or_default().push(index);
         }
-        if !tree.index_handles() {
-            return None;
-        }
+        tree.take_handles(handles?);
         tree.loading = false;
-        tree.index_names();
-        // Before anything new comes: so what comes is compared with what was there (NOD-4).
-        tree.check_all_keys();
+        tree.take_names(names?);
+        // NOD-4: what is here was looked at when it came. The filter for what comes is made when it comes, from what is here.
         tree.records.touched.take();
         Some(tree)
     }

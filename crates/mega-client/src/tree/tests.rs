@@ -34,6 +34,7 @@ fn put(tree: &mut Tree, number: u32, parent: Option<u32>, kind: NodeKind, name: 
         } else {
             b""
         },
+        name: None,
         tail: b"",
         trouble: None,
         foreign: false,

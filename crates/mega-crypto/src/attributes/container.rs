@@ -4,6 +4,7 @@ use aes::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use aes::{Aes128Dec, Aes128Enc};
 
 use super::find::find_either;
+use crate::content::{Chain, decrypt_short};
 use crate::{AttributeKey, Error};
 
 /// The largest ciphertext that is read, in bytes (threat model, LIM-4).
@@ -28,6 +29,36 @@ pub const MAX_WRITTEN: usize = 64 << 10;
 /// [`MAX_READ`], [`Error::WrongKey`] if the text does not start as it must. The buffer then holds
 /// nothing of use.
 pub fn decrypt_in_place<'d>(key: &AttributeKey, data: &'d mut [u8]) -> Result<&'d [u8], Error> {
+    let blocks = blocks_of(data)?;
+    let key = key.expose_secret();
+    decrypt_chains(&mut [Chain { key, blocks }]);
+    text_in(data)
+}
+
+/// Does the same for the attribute fields of many nodes, each with its key, in their order. With the feature `accelerated`, and where the
+/// processor has instructions for it, this is quicker: most of the time goes into preparing the keys, which is then done for four together.
+///
+/// # Errors
+///
+/// Those of [`decrypt_in_place`], for each field.
+pub fn decrypt_many(mut fields: Vec<(AttributeKey, &mut [u8])>) -> Vec<Result<&[u8], Error>> {
+    let mut chains = Vec::with_capacity(fields.len());
+    for (key, data) in &mut fields {
+        if let Ok(blocks) = blocks_of(data) {
+            let key = key.expose_secret();
+            chains.push(Chain { key, blocks });
+        }
+    }
+    decrypt_chains(&mut chains);
+    let texts = fields.into_iter().map(|(_, data)| {
+        blocks_of(data)?;
+        text_in(data)
+    });
+    texts.collect()
+}
+
+/// What can be decrypted.
+fn blocks_of(data: &mut [u8]) -> Result<&mut [[u8; 16]], Error> {
     if data.len() > MAX_READ {
         return Err(Error::TooLarge {
             what: WHAT,
@@ -41,7 +72,30 @@ pub fn decrypt_in_place<'d>(key: &AttributeKey, data: &'d mut [u8]) -> Result<&'
             reason: "its length is not a positive multiple of 16",
         });
     }
-    let cipher = Aes128Dec::new(key.expose_secret().into());
+    Ok(blocks)
+}
+
+/// The text in decrypted blocks.
+fn text_in(data: &[u8]) -> Result<&[u8], Error> {
+    if !data.starts_with(MARKER) {
+        return Err(Error::WrongKey { what: WHAT });
+    }
+    let json = data.get(MAGIC.len()..).unwrap_or_default();
+    let end = find_either(json, 0, 0).unwrap_or(json.len());
+    Ok(json.get(..end).unwrap_or_default())
+}
+
+fn decrypt_chains(chains: &mut [Chain<'_>]) {
+    if !decrypt_short(chains) {
+        for chain in chains {
+            decrypt_blocks(chain.key, chain.blocks);
+        }
+    }
+}
+
+/// AES-128-CBC, with any processor.
+fn decrypt_blocks(key: &[u8; 16], blocks: &mut [[u8; 16]]) {
+    let cipher = Aes128Dec::new(key.into());
     let mut previous = [0; 16];
     for batch in blocks.chunks_mut(BATCH) {
         let mut sent = [[0; 16]; BATCH];
@@ -56,12 +110,6 @@ pub fn decrypt_in_place<'d>(key: &AttributeKey, data: &'d mut [u8]) -> Result<&'
             previous = *sent;
         }
     }
-    if !data.starts_with(MARKER) {
-        return Err(Error::WrongKey { what: WHAT });
-    }
-    let json = data.get(MAGIC.len()..).unwrap_or_default();
-    let end = find_either(json, 0, 0).unwrap_or(json.len());
-    Ok(json.get(..end).unwrap_or_default())
 }
 
 /// Encrypts the text of a JSON object for an attribute field.
@@ -97,3 +145,51 @@ const WHAT: &str = "attribute field";
 const MAGIC: &[u8] = b"MEGA";
 const MARKER: &[u8] = b"MEGA{\"";
 const BATCH: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever instructions there are, the blocks are the same.
+        #[test]
+        fn the_short_way_decrypts_as_the_cipher_for_everything_does(
+            mut sent in prop::collection::vec((any::<[u8; 16]>(), prop::collection::vec(any::<[u8; 16]>(), 0..20)), 0..10),
+        ) {
+            let mut wanted = sent.clone();
+            let mut chains: Vec<Chain<'_>> =
+                sent.iter_mut().map(|(key, blocks)| Chain { key, blocks }).collect();
+            if decrypt_short(&mut chains) {
+                for (key, blocks) in &mut wanted {
+                    decrypt_blocks(key, blocks);
+                }
+            }
+            prop_assert_eq!(sent, wanted);
+        }
+
+        /// Fields of any length, whole and broken.
+        #[test]
+        fn many_fields_give_what_each_of_them_gives(
+            fields in prop::collection::vec((any::<[u8; 16]>(), prop::collection::vec(any::<u8>(), 0..70), any::<bool>()), 0..10),
+        ) {
+            let seal = |(key, text, whole): ([u8; 16], Vec<u8>, bool)| {
+                let key = AttributeKey::from_bytes(key);
+                let mut json = b"{\"n\":\"".to_vec();
+                json.extend(&text);
+                let data = if whole { encrypt(&key, &json).unwrap() } else { text };
+                (*key.expose_secret(), data)
+            };
+            let sealed: Vec<([u8; 16], Vec<u8>)> = fields.into_iter().map(seal).collect();
+            let (mut one, mut other) = (sealed.clone(), sealed);
+            let many = other.iter_mut().map(|(key, data)| (AttributeKey::from_bytes(*key), &mut **data));
+            let many = decrypt_many(many.collect());
+            for ((key, data), text) in one.iter_mut().zip(many) {
+                prop_assert_eq!(decrypt_in_place(&AttributeKey::from_bytes(*key), data), text);
+            }
+        }
+    }
+}

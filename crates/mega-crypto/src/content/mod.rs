@@ -58,6 +58,8 @@ mod stream;
 mod verify;
 mod window;
 
+pub(crate) use self::engine::{Chain, decode_base64, decrypt_short};
+
 pub use self::checksum::UploadChecksum;
 pub use self::chunk::{
     Chunk, Chunks, Window, Windows, chunk_at, chunk_count, chunk_offset, chunks, windows,

@@ -10,6 +10,7 @@
 mod channel;
 mod packet;
 mod parser;
+mod quick;
 mod read;
 
 pub use channel::{

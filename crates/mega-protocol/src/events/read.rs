@@ -4,13 +4,19 @@ use super::packet::{
     BusinessChange, Deletion, EventPacket, InvitationOutcome, LinkChange, LinkChangeKind, NewNodes,
     NodeChange, Packet, PurchaseResult, ShareChange, UserAttributeChange,
 };
+use super::quick;
 use crate::fetch::read_nodes;
-use crate::json::{DecodeError, Object, Value};
+use crate::json::{Cursor, DecodeError, Object, Value};
 use crate::node::AccessLevel;
 use crate::records::{Invitation, OutgoingShareTarget, UserRecord, private};
 
 /// Reads one packet. It always gives one: what makes no sense is marked.
 pub(super) fn read_packet(bytes: &[u8]) -> EventPacket {
+    quick::read(bytes).unwrap_or_else(|| read_thoroughly(bytes))
+}
+
+/// The same for a packet in any form.
+pub(super) fn read_thoroughly(bytes: &[u8]) -> EventPacket {
     let bare = |name: &str, error| EventPacket {
         packet: Packet::Malformed {
             name: name.to_owned(),
@@ -114,7 +120,9 @@ fn new_nodes(o: &Object<'_>) -> Result<NewNodes, DecodeError> {
     };
     for (key, versions) in [("f", false), ("f2", true)] {
         if let Some(list) = tree.get(key) {
-            let unusable = read_nodes(list, versions, &mut out.nodes).map_err(|e| e.within(key))?;
+            let mut cursor = Cursor::whole(list.as_bytes());
+            let unusable =
+                read_nodes(&mut cursor, versions, &mut out.nodes).map_err(|e| e.within(key))?;
             out.malformed = out.malformed.saturating_add(unusable);
         }
     }
@@ -124,7 +132,7 @@ fn new_nodes(o: &Object<'_>) -> Result<NewNodes, DecodeError> {
     Ok(out)
 }
 
-fn users(list: Value<'_>) -> Result<Vec<UserRecord>, DecodeError> {
+pub(super) fn users(list: Value<'_>) -> Result<Vec<UserRecord>, DecodeError> {
     list.array()?.into_iter().map(UserRecord::read).collect()
 }
 

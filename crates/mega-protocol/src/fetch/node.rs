@@ -227,21 +227,21 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Reads a list of nodes that is in memory anyway, and says how many records were unusable.
+/// Reads a list of nodes that is in memory anyway, and says how many records were unusable. The cursor stands before its bracket.
 pub(crate) fn read_nodes(
-    list: Value<'_>,
+    cursor: &mut Cursor<'_>,
     versions: bool,
     out: &mut Vec<NodeRecord>,
 ) -> Result<usize, DecodeError> {
-    let mut cursor = Cursor::whole(list.as_bytes());
     cursor.expect(b'[', "a list of nodes is wanted")?;
     // A list that grows is copied again and again; a record is rarely shorter than this.
-    out.reserve(list.as_bytes().len() / 256);
+    out.reserve(cursor.rest().len() / 256);
     let mut first = true;
     let mut unusable = 0;
+    let mut last = quick::Last::default();
     while cursor.next_member(b']', first)? {
         first = false;
-        if let Some((node, len)) = quick::read(cursor.rest(), versions) {
+        if let Some((node, len)) = quick::read(cursor.rest(), versions, &mut last) {
             out.push(NodeRecord::from(node));
             cursor.advance(len);
             continue;
@@ -251,7 +251,7 @@ pub(crate) fn read_nodes(
             unusable += 1;
             continue;
         }
-        let fields = NodeFields::read(&mut cursor)?;
+        let fields = NodeFields::read(cursor)?;
         fields.lend(versions, |node| match node {
             Ok(node) => out.push(NodeRecord::from(*node)),
             Err(_) => unusable += 1,
@@ -266,6 +266,6 @@ pub(crate) fn read_node_list(
     versions: bool,
 ) -> Result<Vec<NodeRecord>, DecodeError> {
     let mut out = Vec::new();
-    read_nodes(list, versions, &mut out)?;
+    read_nodes(&mut Cursor::whole(list.as_bytes()), versions, &mut out)?;
     Ok(out)
 }

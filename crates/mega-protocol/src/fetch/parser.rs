@@ -403,13 +403,15 @@ impl FetchParser {
         let before = rest.len();
         let mut left = self.max_nodes.saturating_sub(self.found.nodes);
         let mut batch = Vec::new();
+        let mut last = quick::Last::default();
         while left > 0 {
             let record = match rest {
                 record if first => record,
                 [b',', record @ ..] => record,
                 _ => break,
             };
-            let Some((node, len)) = quick::read(record, section == Section::Versions) else {
+            let Some((node, len)) = quick::read(record, section == Section::Versions, &mut last)
+            else {
                 break;
             };
             rest = record.get(len..).unwrap_or_default();

@@ -9,10 +9,40 @@ use crate::handle::{NodeHandle, UserHandle};
 use crate::json::MAX_STRING;
 use crate::node::{MAX_SIZE, NodeDefects, NodeKind, RawNode};
 
+/// The handles that were read last: neighbours often have the same parent, and nearly always the same owner.
+#[derive(Default)]
+pub(super) struct Last {
+    // Zeros are no text of a handle.
+    parent: ([u8; 8], Option<NodeHandle>),
+    owner: ([u8; 11], Option<UserHandle>),
+}
+
+impl Last {
+    #[inline]
+    fn parent(&mut self, text: &[u8; 8]) -> Option<NodeHandle> {
+        if self.parent.0 != *text {
+            self.parent = (*text, NodeHandle::from_text(text));
+        }
+        self.parent.1
+    }
+
+    #[inline]
+    fn owner(&mut self, text: &[u8; 11]) -> Option<UserHandle> {
+        if self.owner.0 != *text {
+            self.owner = (*text, UserHandle::from_text(text));
+        }
+        self.owner.1
+    }
+}
+
 /// Reads the record at the beginning of these bytes and says how long it is; `None` if it is not in the usual form, or not
 /// there in whole.
 #[inline]
-pub(super) fn read(bytes: &[u8], version: bool) -> Option<(RawNode<'_>, usize)> {
+pub(super) fn read<'a>(
+    bytes: &'a [u8],
+    version: bool,
+    last: &mut Last,
+) -> Option<(RawNode<'a>, usize)> {
     let mut rest = bytes.strip_prefix(b"{")?;
     let mut seen = Seen(0);
     let mut handle = None;
@@ -49,12 +79,12 @@ pub(super) fn read(bytes: &[u8], version: bool) -> Option<(RawNode<'_>, usize)> 
             }
             PARENT => {
                 let (text, rest) = fixed::<8>(value)?;
-                node.parent = Some(NodeHandle::from_text(text)?);
+                node.parent = Some(last.parent(text)?);
                 rest
             }
             OWNER => {
                 let (text, rest) = fixed::<11>(value)?;
-                node.owner = Some(UserHandle::from_text(text)?);
+                node.owner = Some(last.owner(text)?);
                 rest
             }
             ATTRIBUTES => text(value, &mut node.attributes)?,
@@ -201,18 +231,22 @@ mod tests {
 
     #[test]
     fn the_usual_form_takes_the_quick_way() {
-        let (node, len) = read(USUAL.as_bytes(), false).expect("it is usual");
+        let (node, len) = read(USUAL.as_bytes(), false, &mut Last::default()).expect("it is usual");
         assert_eq!(Some((shown(&node), len)), thorough(USUAL.as_bytes()));
         assert_eq!(node.size, Some(123));
         let folder =
             br#"{"h":"AAAAAAAB","p":"AAAAAAAA","u":"AAAAAAAAAAA","t":1,"a":"","k":"","ts":0}"#;
-        assert!(read(folder, true).is_some_and(|(node, _)| node.version));
+        assert!(read(folder, true, &mut Last::default()).is_some_and(|(node, _)| node.version));
     }
 
     #[test]
     fn no_part_of_a_record_is_taken_for_the_whole() {
         for len in 0..USUAL.len() - 1 {
-            assert_eq!(read(&USUAL.as_bytes()[..len], false), None, "{len}");
+            assert_eq!(
+                read(&USUAL.as_bytes()[..len], false, &mut Last::default()),
+                None,
+                "{len}"
+            );
         }
     }
 
@@ -237,8 +271,15 @@ mod tests {
                     }
                 }
             }
-            if let Some((node, len)) = read(&bytes, false) {
-                prop_assert_eq!(Some((shown(&node), len)), thorough(&bytes));
+            // What another record left behind makes no difference.
+            let mut last = Last::default();
+            for remembered in [false, true] {
+                if remembered {
+                    let _ = read(USUAL.as_bytes(), false, &mut last);
+                }
+                if let Some((node, len)) = read(&bytes, false, &mut last) {
+                    prop_assert_eq!(Some((shown(&node), len)), thorough(&bytes));
+                }
             }
         }
 
@@ -248,7 +289,7 @@ mod tests {
         ) {
             let text = serde_json::to_string(&name).unwrap();
             let json = format!(r#"{{"h":"AAAAAAAB","t":{kind},"a":{text},"s":{size},"ts":{time},"fa":{text}}}"#);
-            if let Some((node, len)) = read(json.as_bytes(), false) {
+            if let Some((node, len)) = read(json.as_bytes(), false, &mut Last::default()) {
                 prop_assert_eq!(Some((shown(&node), len)), thorough(json.as_bytes()));
                 let read: serde_json::Value = serde_json::from_str(&json).unwrap();
                 prop_assert_eq!(read["a"].as_str(), Some(node.attributes));

@@ -12,6 +12,7 @@ mod writer;
 
 pub(crate) use cursor::{Cursor, Fault, RawString, parse_i64};
 pub(crate) use scanner::{Progress, ValueScanner};
+pub(crate) use value::ObjectMembers;
 pub use value::{DecodeError, FromText, Object, Value};
 pub use writer::{ArrayWriter, ObjectWriter};
 

@@ -1,7 +1,6 @@
 //! Finds where a JSON value ends, in pieces of any size, with constant memory.
 
-use memchr::memchr2;
-
+use super::cursor::find_end;
 use super::{Fault, MAX_DEPTH, MAX_STRING};
 
 /// What became of the bytes given.
@@ -44,7 +43,7 @@ impl ValueScanner {
             match self.place {
                 Place::InString => {
                     let rest = bytes.get(at..).unwrap_or_default();
-                    let run = memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+                    let run = find_end(rest).unwrap_or(rest.len());
                     self.string_len = self.string_len.saturating_add(run);
                     if self.string_len > MAX_STRING {
                         return Err(Fault::Limit("string too long"));

@@ -112,6 +112,11 @@ impl<'a> Value<'a> {
 
     pub(crate) const ZERO: Value<'static> = Value(b"0");
 
+    /// The value that the cursor stands before, which it moves over.
+    pub(crate) fn skipped(cursor: &mut Cursor<'a>) -> Result<Self, Fault> {
+        cursor.skip_value().map(Self)
+    }
+
     /// The text of the value, exactly as received.
     pub fn as_bytes(self) -> &'a [u8] {
         self.0
@@ -201,7 +206,7 @@ impl<'a> Value<'a> {
             let key = cursor.string()?;
             let key = key.text().ok_or(DecodeError::new("a key is not text"))?;
             cursor.expect(b':', "a colon is wanted")?;
-            members.push((key, Value(cursor.skip_value()?)));
+            members.push((key, Value::skipped(&mut cursor)?));
         }
         Ok(Object { members })
     }
@@ -225,10 +230,18 @@ impl<'a> Value<'a> {
 /// The members of a JSON object, in order. Of a repeated key the first member counts.
 #[derive(Clone, Debug, Default)]
 pub struct Object<'a> {
-    members: Vec<(Cow<'a, str>, Value<'a>)>,
+    members: ObjectMembers<'a>,
 }
 
+/// Keys and values, in order.
+pub(crate) type ObjectMembers<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
+
 impl<'a> Object<'a> {
+    /// The object with these members.
+    pub(crate) fn of(members: ObjectMembers<'a>) -> Self {
+        Self { members }
+    }
+
     /// The value of this key; `null` counts as absent.
     pub fn get(&self, key: &str) -> Option<Value<'a>> {
         let (_, value) = self.members.iter().find(|(name, _)| name == key)?;

@@ -23,6 +23,7 @@
 
 use zeroize::Zeroizing;
 
+use super::Chain;
 use super::kernel::Bytes;
 use super::schedule::{MAX_WIDTH, Slot};
 
@@ -30,6 +31,10 @@ use super::schedule::{MAX_WIDTH, Slot};
 mod arm;
 #[cfg(target_arch = "x86_64")]
 mod x86;
+#[cfg(target_arch = "x86_64")]
+mod x86_base64;
+#[cfg(target_arch = "x86_64")]
+mod x86_cbc;
 
 /// Which instructions to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,6 +248,32 @@ impl Accelerated {
         }
         done
     }
+}
+
+/// Decrypts short chains (CBC) that each begin with a vector of zeros and have a key of their own. `false`, and nothing done, if the processor
+/// does not have the instructions.
+pub(super) fn decrypt_cbc(chains: &mut [Chain<'_>]) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if std::is_x86_feature_detected!("aes") && std::is_x86_feature_detected!("sse4.1") {
+        // SAFETY: the processor has the instructions.
+        unsafe { x86_cbc::decrypt(chains) };
+        return true;
+    }
+    let _ = chains;
+    false
+}
+
+/// Decodes the beginning of a base64 text into the beginning of a buffer: a multiple of 32 characters, into three quarters as many bytes.
+/// Gives how many characters; `None` if one of them is none of the alphabet. What follows in the buffer means nothing.
+pub(super) fn decode_base64(text: &[u8], bytes: &mut [u8]) -> Option<usize> {
+    #[cfg(target_arch = "x86_64")]
+    if std::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has the instructions.
+        let (done, known) = unsafe { x86_base64::decode(text, bytes) };
+        return known.then_some(done);
+    }
+    let _ = (text, bytes);
+    Some(0)
 }
 
 /// What all chains have in common.

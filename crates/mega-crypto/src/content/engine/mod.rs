@@ -37,6 +37,35 @@ pub(crate) enum Direction {
     Decrypt,
 }
 
+/// A short chain (CBC) that begins with a vector of zeros, and its own key.
+pub(crate) struct Chain<'a> {
+    pub(crate) key: &'a [u8; 16],
+    pub(crate) blocks: &'a mut [[u8; 16]],
+}
+
+/// Decrypts short chains. `false`, and nothing done, where there is no quicker way than the cipher for everything.
+pub(crate) fn decrypt_short(chains: &mut [Chain<'_>]) -> bool {
+    #[cfg(feature = "accelerated")]
+    return accelerated::decrypt_cbc(chains);
+    #[cfg(not(feature = "accelerated"))]
+    {
+        let _ = chains;
+        false
+    }
+}
+
+/// Decodes the beginning of a base64 text as far as there is a quick way, and says how many characters that is, a multiple of 32; the bytes
+/// behind three quarters of that mean nothing. `None` if there is a foreign character.
+pub(crate) fn decode_base64(text: &[u8], bytes: &mut [u8]) -> Option<usize> {
+    #[cfg(feature = "accelerated")]
+    return accelerated::decode_base64(text, bytes);
+    #[cfg(not(feature = "accelerated"))]
+    {
+        let _ = (text, bytes);
+        Some(0)
+    }
+}
+
 /// The expanded key and the nonce.
 #[derive(Clone)]
 pub(crate) struct Engine {
