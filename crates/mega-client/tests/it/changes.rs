@@ -1,9 +1,14 @@
 //! What one client does, the other sees: conformance SH-5, SH-6.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use futures::{FutureExt, StreamExt};
 use mega_client::Change;
 
-use crate::place::{Place, names};
+use crate::fs_world::handle;
+use crate::place::{EMAIL, Place, names};
 
 #[tokio::test]
 async fn sh_5_changes_of_another_client_arrive_once_and_in_order() {
@@ -130,4 +135,65 @@ async fn a_stream_ends_with_the_session() {
     assert_eq!(error.kind(), mega_client::ErrorKind::SessionExpired);
     assert!(changes.next().await.is_none());
     assert_eq!(mega.refresh().await.unwrap_err().kind(), error.kind());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn evt_10_a_listing_is_of_one_moment_while_a_tree_moves() {
+    const FILES: usize = 300;
+    let place = Place::new().await;
+    let (a, b) = place.server.with_model(|model| {
+        // The two packets of a move come in two replies.
+        model.options().events_per_reply = 1;
+        let folders = ["/a", "/b"].map(|path| model.make_folder(EMAIL, path).unwrap());
+        model.make_folder(EMAIL, "/a/tree").unwrap();
+        for number in 0..FILES {
+            let path = format!("/a/tree/{number}");
+            model.make_file(EMAIL, &path, b"", 1_700_000_000).unwrap();
+        }
+        (handle(folders[0]), handle(folders[1]))
+    });
+    let (watcher, worker) = (place.sign_in().await, place.sign_in().await);
+    let tree = worker.stat("/a/tree").await.unwrap().handle();
+    let done = Arc::new(AtomicBool::new(false));
+    let reader = tokio::spawn({
+        let (watcher, done) = (watcher.clone(), Arc::clone(&done));
+        async move {
+            let (mut turns, mut last) = (0, a);
+            while turns < 6 {
+                let nodes = watcher.list("/").recursive().await.unwrap();
+                assert_eq!(nodes.len(), 3 + FILES);
+                let mut seen = BTreeSet::new();
+                for node in &nodes {
+                    let parent = node.parent().unwrap();
+                    if node.is_file() {
+                        assert_eq!(parent, tree, "{}", node.name());
+                        assert!(seen.contains(&tree), "folders come before what is in them");
+                    } else if node.handle() == tree {
+                        assert!(parent == a || parent == b);
+                        assert!(seen.contains(&parent));
+                        turns += usize::from(std::mem::replace(&mut last, parent) != parent);
+                    }
+                    assert!(seen.insert(node.handle()), "{} twice", node.name());
+                }
+                tokio::task::yield_now().await;
+            }
+            done.store(true, Ordering::SeqCst);
+        }
+    });
+    let follower = tokio::spawn({
+        let watcher = watcher.clone();
+        async move {
+            let mut changes = watcher.changes();
+            while let Some(change) = changes.next().await {
+                change.unwrap();
+            }
+        }
+    });
+    while !done.load(Ordering::SeqCst) && !reader.is_finished() {
+        for to in [b, a] {
+            worker.move_to(tree, to).await.unwrap();
+        }
+    }
+    reader.await.unwrap();
+    follower.abort();
 }

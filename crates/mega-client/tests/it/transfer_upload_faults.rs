@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use mega_client::{ErrorKind, OnConflict, Progress, TransferLimits};
 use mega_testserver::{Fault, Lane};
 
+use crate::place::Place;
 use crate::transfer_content::signed_in_with;
 use crate::transfer_world::{SIZE, with_file};
 
@@ -297,4 +298,35 @@ async fn local_files_that_cannot_be_sent_say_why() {
         assert_eq!(error.kind(), ErrorKind::Unsupported);
     }
     assert!(!mega.exists("/x").await.unwrap());
+}
+
+#[tokio::test]
+async fn rty_13_a_transfer_that_fails_again_and_again_keeps_no_other_waiting() {
+    let place = Place::new().await;
+    // The failing one and the others want the same, only place.
+    let limits = TransferLimits::default()
+        .requests_at_once(1)
+        .files_at_once(1);
+    let mega = signed_in_with(&place, limits).await;
+    let bytes = crate::transfer_content::content(SIZE);
+    mega.write("/file", bytes.clone()).await.unwrap();
+    let faults = place.server.faults();
+    faults.add(Fault::lane(Lane::Upload).status(500));
+    faults.add(Fault::lane(Lane::Upload).skip(1).status(500).always());
+    let mut failing = Box::pin(mega.write("/failing", bytes.clone()).into_future());
+    // It has tried, and waits for its next attempt.
+    while faults.pending() > 1 {
+        assert!(futures::FutureExt::now_or_never(&mut failing).is_none());
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..3 {
+        let read = mega.read("/file").into_future();
+        match futures::future::select(Box::pin(read), &mut failing).await {
+            futures::future::Either::Left((read, _)) => assert!(read.unwrap() == bytes),
+            futures::future::Either::Right((failed, _)) => panic!("{failed:?} came first"),
+        }
+    }
+    // And it goes on by itself.
+    faults.clear();
+    assert_eq!(failing.await.unwrap().size(), SIZE as u64);
 }
