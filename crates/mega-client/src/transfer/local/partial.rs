@@ -192,7 +192,7 @@ pub(crate) fn journal_name(digits: &str) -> OsString {
 
 /// `.mega-` and 16 random hexadecimal digits: from random bytes only, so it tells nothing about the
 /// file and fits however long the file's own name is (DL-1, TR-4).
-pub(crate) fn random_name() -> io::Result<OsString> {
+fn random_name() -> io::Result<OsString> {
     let mut bytes = [0; 8];
     crate::chance::fill(&mut bytes).map_err(io::Error::other)?;
     Ok(part_name(&format!("{:016x}", u64::from_be_bytes(bytes))))

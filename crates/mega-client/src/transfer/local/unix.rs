@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags};
 
-use super::partial::random_name;
+use super::partial::part_name;
 use super::{Kind, Stamp};
 
 /// An open local folder.
@@ -120,7 +120,10 @@ impl LocalDir {
         if let Some(mode) = MODE.get() {
             return Ok(*mode);
         }
-        let name = random_name()?;
+        // Always from the system: it is drawn once in a process, and would shift what a simulated run draws after it.
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        let name = part_name(&format!("{:016x}", u64::from_be_bytes(random)));
         let probe = self.create(&name, 0o666)?;
         let stat = fs::fstat(&probe);
         self.remove_file(&name)?;
