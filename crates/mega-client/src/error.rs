@@ -372,7 +372,7 @@ impl From<Error> for std::io::Error {
             ErrorKind::InvalidLink | ErrorKind::InvalidName | ErrorKind::Misuse => Io::InvalidInput,
             ErrorKind::Timeout => Io::TimedOut,
             ErrorKind::Unsupported => Io::Unsupported,
-            ErrorKind::Cancelled => Io::Interrupted,
+            // Not `Interrupted`, though it sounds alike: that asks the caller to try again, which `write_all` and `copy` would do for ever.
             _ => Io::Other,
         };
         Self::new(kind, error)

@@ -45,13 +45,14 @@ impl Client {
 
     /// Whether something answers to the target.
     pub fn exists(&self, target: impl Into<Target>) -> Ready<Result<bool>> {
+        let target = target.into();
         let found = self.with_tree(|tree, base| {
-            tree.resolve(base, &target.into(), Want::Any, Duplicates::First)
+            tree.resolve(base, &target, Want::Any, Duplicates::First)
                 .map(|_| true)
         });
         ready(match found {
             Err(error) if error.kind() == crate::ErrorKind::NotFound => Ok(false),
-            other => other,
+            other => other.map_err(|error| error.during("exists").about(target.to_string())),
         })
     }
 
@@ -92,7 +93,8 @@ impl Client {
     ///
     /// [`Misuse`](crate::ErrorKind::Misuse) for a path with `..` in it.
     pub fn find_all(&self, path: &str) -> Result<Vec<Node>> {
-        let parts = crate::tree::path::PathParts::parse(path)?;
+        let parts = crate::tree::path::PathParts::parse(path)
+            .map_err(|error| error.during("find").about(path))?;
         Ok(self.with_tree(|tree, base| {
             tree.lookup(base, &parts)
                 .into_iter()
@@ -108,14 +110,17 @@ impl Client {
     /// [`NotFound`](crate::ErrorKind::NotFound), [`IsADirectory`](crate::ErrorKind::IsADirectory).
     pub fn versions(&self, target: impl Into<Target>) -> Ready<Result<Vec<Node>>> {
         let target = target.into();
-        ready(self.with_tree(|tree, base| {
+        let found = self.with_tree(|tree, base| {
             let index = tree.resolve(base, &target, Want::File, self.options().duplicates)?;
             Ok(tree
                 .walk(index)
                 .skip(1)
                 .filter_map(|step| tree.node(step.index))
                 .collect())
-        }))
+        });
+        ready(
+            found.map_err(|error: crate::Error| error.during("versions").about(target.to_string())),
+        )
     }
 }
 

@@ -111,7 +111,7 @@ impl Import {
                 ));
             }
         };
-        let source = self.source(public.is_some())?;
+        let source = self.source()?;
         let folder = self.to.folder(client)?;
         let mask = client.options().mask;
         let (name, mut plan) = self.link.with_tree(|tree, _| {
@@ -172,12 +172,16 @@ impl Import {
     }
 
     /// The topmost node to import.
-    fn source(&self, single: bool) -> Result<NodeHandle> {
+    fn source(&self) -> Result<NodeHandle> {
         if let Some(only) = &self.only {
             return self.link.handle_of(only, Want::Any);
         }
         self.link.with_tree(|tree, base| {
-            let top = if single {
+            // The link of a file, or of a file inside a folder, shows as a made-up root that holds the one file.
+            let made_up = tree
+                .record(base)
+                .is_some_and(|record| record.kind == NodeKind::Root);
+            let top = if made_up {
                 tree.children(base).next()
             } else {
                 base.some()

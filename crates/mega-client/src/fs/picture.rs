@@ -161,9 +161,13 @@ impl Client {
                 client.store_picture(node, &jpeg, which).await?;
                 client.node_of(node)
             };
-            stored
-                .await
-                .map_err(|error: Error| error.during(which.name()).about(target.to_string()))
+            stored.await.map_err(|error: Error| {
+                let operation = match which {
+                    Picture::Thumbnail => "set thumbnail",
+                    Picture::Preview => "set preview",
+                };
+                error.during(operation).about(target.to_string())
+            })
         }
         .boxed()
     }

@@ -128,8 +128,8 @@ struct Conditions {
     name: Option<String>,
     ignore_case: bool,
     kind: Option<NodeKind>,
-    smallest: Option<u64>,
-    largest: Option<u64>,
+    larger_than: Option<u64>,
+    smaller_than: Option<u64>,
     modified: (Option<i64>, Option<i64>),
     created: (Option<i64>, Option<i64>),
     favourite: bool,
@@ -165,13 +165,13 @@ impl Search {
 
     /// Files of more than so many bytes.
     pub fn larger_than(mut self, bytes: u64) -> Self {
-        self.conditions.smallest = Some(bytes.saturating_add(1));
+        self.conditions.larger_than = Some(bytes);
         self
     }
 
     /// Files of fewer than so many bytes.
     pub fn smaller_than(mut self, bytes: u64) -> Self {
-        self.conditions.largest = Some(bytes.saturating_sub(1));
+        self.conditions.smaller_than = Some(bytes);
         self
     }
 
@@ -270,10 +270,10 @@ impl Conditions {
         {
             return false;
         }
-        if self.smallest.is_some() || self.largest.is_some() {
+        if self.larger_than.is_some() || self.smaller_than.is_some() {
             let fits = record.kind == NodeKind::File
-                && self.smallest.is_none_or(|least| record.size >= least)
-                && self.largest.is_none_or(|most| record.size <= most);
+                && self.larger_than.is_none_or(|least| record.size > least)
+                && self.smaller_than.is_none_or(|most| record.size < most);
             if !fits {
                 return false;
             }

@@ -289,6 +289,13 @@ async fn searches_combine_conditions() {
         ["cat.txt"]
     );
     assert_eq!(names(mega.search("/").larger_than(500)).await, ["cat.JPG"]);
+    // Nothing has fewer bytes than none, nor more than there can be.
+    for nothing in [
+        mega.search("/").smaller_than(0),
+        mega.search("/").larger_than(u64::MAX),
+    ] {
+        assert!(names(nothing).await.is_empty());
+    }
     assert_eq!(names(mega.search("/").folders()).await, ["notes", "photos"]);
     assert_eq!(
         names(mega.search("/photos").files()).await,

@@ -86,3 +86,37 @@ async fn a_file_link_is_taken_over_and_can_replace_a_file() {
         [old]
     );
 }
+
+#[tokio::test]
+async fn a_file_inside_a_folder_link_is_taken_over_by_either_spelling_of_its_link() {
+    let world = World::new().await;
+    let friend = world.person(FRIEND).await;
+    let inside = world.model(|model| {
+        model.make_file(FRIEND, "/open/other", b"other", 1_700_000_000);
+        model.make_file(FRIEND, "/open/deep/x.txt", b"inside", 1_700_000_000)
+    });
+    let inside = handle(inside.unwrap());
+    friend.refresh().await.unwrap();
+    let link = friend.link("/open").await.unwrap();
+    let (handle, key) = link
+        .url()
+        .rsplit_once("/folder/")
+        .and_then(|(_, rest)| rest.split_once('#'))
+        .unwrap();
+    for (number, url) in [
+        format!("https://mega.nz/folder/{handle}#{key}/file/{inside}"),
+        format!("https://mega.nz/#F!{handle}!{key}?{inside}"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let opened = world.place.builder().open_link(url).await.unwrap();
+        assert_eq!(opened.read("/x.txt").await.unwrap(), "inside");
+        let name = format!("taken {number}");
+        let imported = world.mega.import(&opened, "/").rename(&name).await.unwrap();
+        assert_eq!((imported.files(), imported.folders()), (1, 0));
+        let node = imported.into_result().unwrap();
+        assert_eq!(world.content(node.handle()), "inside");
+    }
+    assert_eq!(world.paths().await, ["/taken 0", "/taken 1"]);
+}
