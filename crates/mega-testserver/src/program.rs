@@ -213,11 +213,13 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         server.url(),
         server.storage_url()
     );
+    // Whoever reads the line may ask for the end at once.
+    let stop = Stop::new()?;
     let mut out = std::io::stdout();
     writeln!(out, "{line}")
         .and_then(|()| out.flush())
         .map_err(|e| e.to_string())?;
-    stopped().await
+    stop.asked().await
 }
 
 /// The certificate and its key, if they were named.
@@ -236,19 +238,42 @@ fn read_tls(arguments: &Arguments) -> Result<Option<Tls>, String> {
         })
 }
 
-/// Returns when the process is asked to stop.
-async fn stopped() -> Result<(), String> {
-    #[cfg(unix)]
-    {
+/// Listens for what asks the process to stop.
+#[cfg(unix)]
+struct Stop {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Stop {
+    fn new() -> Result<Self, String> {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(|e| e.to_string())?,
+            terminate: signal(SignalKind::terminate()).map_err(|e| e.to_string())?,
+        })
+    }
+
+    async fn asked(mut self) -> Result<(), String> {
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
         Ok(())
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.map_err(|e| e.to_string())
+}
+
+#[cfg(not(unix))]
+struct Stop;
+
+#[cfg(not(unix))]
+impl Stop {
+    fn new() -> Result<Self, String> {
+        Ok(Self)
+    }
+
+    async fn asked(self) -> Result<(), String> {
+        tokio::signal::ctrl_c().await.map_err(|e| e.to_string())
+    }
 }

@@ -77,10 +77,10 @@ async fn an_account_without_keys_works_and_gets_all_of_them_once() {
         .create();
     let fresh = sign_in(place, FRESH).await;
     fresh.write("/first.txt", "hello").await.unwrap();
-    assert_eq!(
-        fresh.share("/first.txt", EMAIL).await.unwrap_err().kind(),
-        ErrorKind::Unsupported
-    );
+    fresh.create_dir("/folder").await.unwrap();
+    let error = fresh.share("/folder", EMAIL).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::KeysMissing);
+    assert!(error.to_string().contains("make_keys"), "{error}");
 
     assert_eq!(fresh.make_keys().await.unwrap(), ALL);
     let held = stored(place, FRESH);

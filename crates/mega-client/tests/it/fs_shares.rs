@@ -462,6 +462,6 @@ async fn an_old_account_does_not_share() {
     let (error, sent) = world
         .batches(async { world.mega.share("/common", FRIEND).await.unwrap_err() })
         .await;
-    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert_eq!(error.kind(), ErrorKind::KeysMissing, "{error}");
     assert!(sent.is_empty());
 }

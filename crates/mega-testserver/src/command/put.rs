@@ -34,7 +34,9 @@ pub(super) fn put(cx: &mut Context<'_>, request: &Value) -> Result {
         return Err(EARGS);
     }
     let (target, owner) = destination(cx, request)?;
-    if matches!(cx.who, Who::User { .. }) {
+    let sent = text(request, "t").is_some_and(names_a_user);
+    // The own vault wants to be meant; that of somebody to whom nodes are sent is where they go.
+    if matches!(cx.who, Who::User { .. }) && !sent {
         cx.check_vault(target, request)?;
     }
     let author = cx.author()?;
@@ -165,12 +167,17 @@ pub(super) fn put(cx: &mut Context<'_>, request: &Value) -> Result {
 }
 
 /// Where the nodes go, and whose account that is.
+/// Whether a target is a person: a handle of 11 characters, or an address.
+fn names_a_user(target: &str) -> bool {
+    target.contains('@') || UserHandle::parse(target).is_some()
+}
+
 fn destination(
     cx: &Context<'_>,
     request: &Value,
 ) -> std::result::Result<(NodeHandle, UserHandle), i64> {
     let name = text(request, "t").ok_or(EARGS)?;
-    if name.contains('@') || UserHandle::parse(name).is_some() {
+    if names_a_user(name) {
         // Sent to a contact: it appears in his vault, formerly the inbox.
         cx.handle()?;
         let user = match UserHandle::parse(name) {

@@ -257,3 +257,19 @@ fn a_running_program_changes_its_state_as_others_would() {
         assert!(reply.contains(part), "{reply}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn the_program_ends_well_when_it_is_asked_to_even_at_once() {
+    use std::process::Command;
+    for signal in ["-TERM", "-INT"] {
+        for _ in 0..5 {
+            let mut program = Program::start(&[]);
+            let asked = Command::new("kill")
+                .args([signal, &program.child.id().to_string()])
+                .status();
+            assert!(asked.unwrap().success());
+            assert_eq!(program.child.wait().unwrap().code(), Some(0), "{signal}");
+        }
+    }
+}

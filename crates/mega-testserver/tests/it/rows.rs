@@ -259,3 +259,45 @@ async fn a_download_may_end_after_its_file_was_deleted_but_no_address_keeps_what
     let second = delete();
     assert_eq!((status(&first), status(&second)), (404, 200));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_to_a_person_lands_in_their_vault_by_handle_and_by_address() {
+    let (server, client) = start().await;
+    server.account("you@example.com", "password").create();
+    let other = Client::sign_in(&server, "you@example.com", "password");
+    let you = other.one(json!({"a":"ug"}))["u"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let vault = other.tree()["f"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|node| node["t"] == 3)
+        .unwrap()["h"]
+        .clone();
+    for (target, content) in [
+        (you.as_str(), b"by handle"),
+        ("you@example.com", b"by letter"),
+    ] {
+        let sent = client.put_file(target, content)["f"][0]["h"].clone();
+        let tree = other.tree();
+        let node = tree["f"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|n| n["h"] == sent);
+        assert_eq!(node.unwrap()["p"], vault, "{target}");
+    }
+    // The own vault is for those who mean it.
+    let own = client.tree()["f"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|node| node["t"] == 3)
+        .unwrap()["h"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(client.put_file(&own, b"not so"), -11);
+}

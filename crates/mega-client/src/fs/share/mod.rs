@@ -38,8 +38,8 @@ impl Client {
     /// # Errors
     ///
     /// [`NotFound`](ErrorKind::NotFound), [`NotADirectory`](ErrorKind::NotADirectory); [`AccessDenied`](ErrorKind::AccessDenied) for roots and in somebody
-    /// else's folder; [`Key`](ErrorKind::Key) when the contact's keys have changed or are not signed; [`Unsupported`](ErrorKind::Unsupported) for an old account
-    /// without the keys that safe sharing needs: open it once in an official client.
+    /// else's folder; [`Key`](ErrorKind::Key) when the contact's keys have changed or are not signed; [`KeysMissing`](ErrorKind::KeysMissing) for an account
+    /// without the keys that safe sharing needs: [`make_keys`](Self::make_keys) makes them.
     ///
     /// Cancel safety: what was begun is noted in the account, and finished by the next call or by [`exchange_share_keys`](Self::exchange_share_keys).
     ///
@@ -180,8 +180,8 @@ impl ShareFolder {
         if !account.has_keys_attribute() {
             // As in the SDK (`MegaClient::setshare`): the service would learn the share key.
             return Err(Error::new(
-                ErrorKind::Unsupported,
-                "the account is of an old kind that cannot share safely; open it once in an official client",
+                ErrorKind::KeysMissing,
+                "the account has no keys that shares can be made with safely",
             ));
         }
         let folder = client.handle_of(&self.folder, Want::Folder)?;
