@@ -181,7 +181,7 @@ impl ShareFolder {
             // As in the SDK (`MegaClient::setshare`): the service would learn the share key.
             return Err(Error::new(
                 ErrorKind::KeysMissing,
-                "the account has no keys that shares can be made with safely",
+                "the account has no keys that shares can be made with safely; `make_keys` makes them",
             ));
         }
         let folder = client.handle_of(&self.folder, Want::Folder)?;
