@@ -310,3 +310,30 @@ async fn all_versions_of_the_account_are_deleted() {
         "3"
     );
 }
+
+#[tokio::test]
+async fn only_what_is_old_leaves_the_bin() {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    for by_age in [true, false] {
+        let world = World::new().await;
+        let mega = &world.mega;
+        let clock = world.server().clock();
+        clock.rewind(2 * DAY);
+        world.file("/old", "x").await;
+        clock.advance(2 * DAY);
+        world.file("/new", "x").await;
+        for path in ["/old", "/new"] {
+            mega.trash(path).await.unwrap();
+        }
+        let call = mega.empty_rubbish_bin();
+        let call = if by_age {
+            call.older_than(DAY)
+        } else {
+            call.created_before(SystemTime::now() - DAY)
+        };
+        assert_eq!(call.await.unwrap(), 1);
+        let left = mega.list(mega.rubbish_bin().unwrap()).await.unwrap();
+        let left: Vec<_> = left.iter().map(|node| node.name()).collect();
+        assert_eq!(left, ["new"]);
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use mega_client::{Dedupe, DedupeMode, ErrorKind, Progress, SameBy};
+use mega_client::{Dedupe, DedupeMode, ErrorKind, OnConflict, Progress, SameBy};
 
 use crate::fs_world::{World, handle, wire};
 use crate::place::EMAIL;
@@ -120,6 +120,27 @@ async fn what_counts_as_the_same_can_be_chosen() {
                 .unwrap()
                 .is_empty()
         );
+    }
+}
+
+#[tokio::test]
+async fn a_copy_has_the_key_of_its_original_and_what_is_as_large_only_the_size() {
+    for (rule, count) in [(SameBy::Key, 2), (SameBy::Size, 1)] {
+        let world = World::new().await;
+        let original = world.file("/dir/x.txt", "one content").await;
+        world.file("/other", "two content").await;
+        let mega = &world.mega;
+        let second = mega.copy(&original, "/dir").rename("x.txt");
+        second
+            .on_conflict(OnConflict::Duplicate)
+            .await
+            .unwrap()
+            .into_result()
+            .unwrap();
+        let third = mega.move_to("/other", "/dir").rename("x.txt");
+        third.on_conflict(OnConflict::Duplicate).await.unwrap();
+        let left = left(&world, mega.dedupe("/dir").same_by(rule)).await;
+        assert_eq!(left.len(), count, "{rule:?}");
     }
 }
 

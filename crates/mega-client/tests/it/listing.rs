@@ -116,9 +116,12 @@ async fn ls_13_and_ls_14_duplicates_are_listed_and_a_path_to_them_is_ambiguous()
     let place = Place::new().await;
     let mega = place.sign_in().await;
     // Two folders of one name with one file each, as another client may leave them.
-    mega.create_dir("/twin").await.unwrap();
+    let day = std::time::Duration::from_secs(24 * 3600);
+    place.server.clock().rewind(day);
+    let oldest = mega.create_dir("/twin").await.unwrap();
     mega.write("/twin/one", "1").await.unwrap();
-    mega.create_dir("/other").await.unwrap();
+    place.server.clock().advance(day);
+    let newest = mega.create_dir("/other").await.unwrap();
     mega.write("/other/two", "2").await.unwrap();
     mega.rename("/other", "twin")
         .on_conflict(mega_client::OnConflict::Duplicate)
@@ -131,12 +134,10 @@ async fn ls_13_and_ls_14_duplicates_are_listed_and_a_path_to_them_is_ambiguous()
     let error = mega.stat("/twin").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Ambiguous);
     assert_eq!(error.handles().len(), 2);
-    assert!(
-        mega.stat("/twin")
-            .duplicates(Duplicates::Newest)
-            .await
-            .is_ok()
-    );
+    for (rule, wanted) in [(Duplicates::Newest, &newest), (Duplicates::Oldest, &oldest)] {
+        let found = mega.stat("/twin").duplicates(rule).await.unwrap();
+        assert_eq!(found.handle(), wanted.handle(), "{rule:?}");
+    }
     // The lookup goes through both.
     assert_eq!(mega.read("/twin/one").await.unwrap(), "1");
     assert_eq!(mega.read("/twin/two").await.unwrap(), "2");
