@@ -6,6 +6,7 @@ use mega_protocol::NodeHandle;
 
 use super::access::find;
 use super::attributes;
+use super::bulk::BulkCall;
 use super::conflict::OnConflict;
 use super::destination::Destination;
 use super::relocate::Relocation;
@@ -49,6 +50,37 @@ impl Client {
             target: target.into(),
             to: Destination::new(None),
         }
+    }
+
+    /// Takes many nodes out of the rubbish bin, each back to where it came from; await it for one result each. They travel together in few requests,
+    /// and one that cannot go back stops no other.
+    ///
+    /// Cancel safety: what has been sent takes effect; it is seen after the next refresh.
+    ///
+    /// ```
+    /// # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = mega_testserver::TestServer::start().await?;
+    /// # server.account("me@example.com", "secret").create();
+    /// # let login = mega_client::Credentials::new("me@example.com", "secret");
+    /// # let mega = mega_client::Client::builder().origin(server.url()).login(login).await?;
+    /// # mega.create_dirs(["/a/x", "/b/y"]).await.into_result()?;
+    /// mega.trash_all(["/a/x", "/b/y"]).await.into_result()?;
+    /// let bin = mega.list(mega.rubbish_bin()?).await?;
+    /// let back = mega.restore_all(bin).await.into_result()?;
+    /// assert!(mega.exists("/a/x").await? && mega.exists("/b/y").await?);
+    /// # assert_eq!(back.len(), 2);
+    /// # Ok(()) }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(doc()).unwrap();
+    /// ```
+    pub fn restore_all<T: Into<Target>>(
+        &self,
+        targets: impl IntoIterator<Item = T>,
+    ) -> BulkCall<Node> {
+        let client = self.clone();
+        let targets = targets.into_iter().map(Into::into).collect();
+        BulkCall::new(self.api().clone(), targets, move |target| {
+            client.restore(target).into_future()
+        })
     }
 }
 

@@ -175,6 +175,10 @@ async fn there_is_no_call_that_can_only_be_awaited() {
             .wait()
             .into_result()
             .unwrap();
+        mega.restore_all(["/nothing"])
+            .wait()
+            .into_result()
+            .unwrap_err();
         mega.trash_all(["/nothing"])
             .wait()
             .into_result()

@@ -337,3 +337,27 @@ async fn only_what_is_old_leaves_the_bin() {
         assert_eq!(left, ["new"]);
     }
 }
+
+#[tokio::test]
+async fn many_go_back_to_where_each_came_from_in_few_requests() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    let paths: Vec<String> = (0..100).map(|n| format!("/from {}/{n}", n % 10)).collect();
+    mega.create_dirs(&paths).await.into_result().unwrap();
+    let binned = mega.trash_all(&paths).await.into_result().unwrap();
+    mega.delete("/from 3").await.unwrap();
+    let (back, sent) = world.batches(mega.restore_all(&binned)).await;
+    assert!(sent.len() <= 5, "{} requests", sent.len());
+    assert_eq!(back.successes().count(), 90);
+    for ((_, result), path) in back.iter().zip(&paths) {
+        match result {
+            Ok(node) => assert_eq!(mega.path_of(node).as_ref(), Some(path)),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+                assert!(path.starts_with("/from 3/"), "{path}");
+            }
+        }
+    }
+    let left = mega.list(mega.rubbish_bin().unwrap()).await.unwrap();
+    assert_eq!(left.len(), 10);
+}
