@@ -218,6 +218,10 @@ fn option(model: &mut Model, change: &Value) -> Result<Json, String> {
         let value = value.and_then(|v| usize::try_from(v).ok());
         value.ok_or("\"value\" is no size")
     };
+    let given = change.get("value").filter(|v| !v.is_null());
+    if given.is_some() && value.is_none() && !matches!(name, "order" | "login_block") {
+        return Err("\"value\" is no number".into());
+    }
     let options = model.options();
     match name {
         "gzip" => options.gzip = flag(change, "value"),
@@ -264,9 +268,10 @@ fn payment(name: &str) -> Result<Payment, String> {
     }
 }
 
-/// The rule of the long block: none where there is no value; what the value does not say is as rclone's documentation tells.
+/// The rule of the long block: none where the value is neither an object nor true; what the object does not say is as rclone's
+/// documentation tells.
 fn login_block(value: Option<&Value>) -> Option<LoginBlock> {
-    let value = value.filter(|v| !v.is_null())?;
+    let value = value.filter(|v| v.is_object() || **v == true || **v == 1)?;
     let usual = LoginBlock::default();
     let burst = number(value, "burst").and_then(|n| u32::try_from(n).ok());
     Some(LoginBlock {
