@@ -57,6 +57,7 @@ mega-testserver [--listen ADDR:PORT] [--account EMAIL:PASSWORD[:OPTION]...]...
                               swap:BLOCK), resize:NAME:BYTES, trickle:BYTES:MS, cutwithin:BYTES, corruptwithin:BYTES,
                               bomb:BYTES, unknown, swapped, texts, shorter:N, longer:N, tagged, untagged,
                               header:NAME:\"VALUE\", redirect:\"URL\", waiturl:\"URL\", body:\"TEXT\". Then *TIMES, * (always), %PERCENT, +LET-PASS.
+  --with-stdin                stop when standard input ends too, as it does when whoever started this is gone
   --no-control                do not serve /test/ (below)
   --state FOLDER              keep everything in this folder, so that it survives a restart; accounts that are in it
                               already are left as they are (default: memory)
@@ -101,6 +102,7 @@ struct Arguments {
     tree: Option<String>,
     login_block: bool,
     snapshots: bool,
+    with_stdin: bool,
 }
 
 impl Arguments {
@@ -124,6 +126,7 @@ impl Arguments {
             tree: None,
             login_block: false,
             snapshots: false,
+            with_stdin: false,
         };
         let mut rest = arguments.iter();
         while let Some(name) = rest.next() {
@@ -145,6 +148,7 @@ impl Arguments {
                 "--tree" => out.tree = Some(value()?.clone()),
                 "--login-block" => out.login_block = true,
                 "--snapshots" => out.snapshots = true,
+                "--with-stdin" => out.with_stdin = true,
                 "--no-control" => out.control = false,
                 "--no-gzip" => out.gzip = false,
                 other => return Err(format!("{other} is not an option; see --help")),
@@ -220,7 +224,23 @@ async fn run(arguments: Arguments) -> Result<(), String> {
     writeln!(out, "{line}")
         .and_then(|()| out.flush())
         .map_err(|e| e.to_string())?;
-    stop.asked().await
+    if !arguments.with_stdin {
+        return stop.asked().await;
+    }
+    tokio::select! {
+        asked = stop.asked() => asked,
+        _ = stdin_ended() => Ok(()),
+    }
+}
+
+/// Tells when standard input has ended. The thread that reads it ends with the process.
+fn stdin_ended() -> tokio::sync::oneshot::Receiver<()> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = tell.send(());
+    });
+    told
 }
 
 /// The certificate and its key, if they were named.

@@ -371,3 +371,16 @@ fn a_running_program_is_turned_and_tampered_with_by_name() {
     let gift = json!({"change":"pay","email":"me@example.com","for":"love"}).to_string();
     assert!(tell("change", &gift).text().contains("plan_v2"));
 }
+
+#[test]
+fn the_program_ends_with_its_standard_input_if_it_was_told_to() {
+    let mut bound = Program::start(&["--with-stdin"]);
+    let mut free = Program::start(&[]);
+    for program in [&mut bound, &mut free] {
+        drop(program.child.stdin.take());
+    }
+    assert_eq!(bound.child.wait().unwrap().code(), Some(0));
+    // The other is still there to be asked.
+    let alive = http(&free.url, "GET", "/test/journal", &[], b"").unwrap();
+    assert_eq!(alive.text(), "[]");
+}
