@@ -203,8 +203,9 @@ def main():
         return
     wanted = options.only.split(",") if options.only else ["mega-client", "megajs", "rclone"] if options.quick else [c.name for c in ALL]
     os.environ.setdefault("INTEROP_SIZES", "0,1,131072,3145735" + ("" if options.quick else ",41943040"))
-    GIVEN["client"] = options.client
-    program = options.server
+    # The scripts run in folders of their own.
+    GIVEN["client"] = options.client and Path(options.client).resolve()
+    program = options.server and Path(options.server).resolve()
     if not program:
         shell("cargo", "build", "--release", "-p", "mega-testserver", cwd=HERE.parent)
         program = TARGET / "release" / "mega-testserver"

@@ -80,7 +80,7 @@ def read_folder(folder, files, read):
 
 def opened(url, link, name=None):
     """What is behind a public link, opened by a client that is not signed in and not the one that made it: megajs. For the link
-    of a folder `name` is a file in it."""
+    of a folder `name` is a file in it, or "." for the folder's own name."""
     command = ["node", os.environ["OPEN_LINK"], url, link] + ([] if name is None else [name])
     done = subprocess.run(command, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr.decode()
