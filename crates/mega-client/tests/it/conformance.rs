@@ -176,9 +176,8 @@ impl Backstage for Embedded {
 
     fn requests(&self) -> Option<usize> {
         let journal = self.server.journal();
-        journal
-            .last()
-            .map(|entry| usize::try_from(entry.number).unwrap())
+        let newest = journal.iter().map(|entry| entry.number).max();
+        newest.map(|number| usize::try_from(number).unwrap())
     }
 
     fn tree_fetches(&self) -> Option<usize> {

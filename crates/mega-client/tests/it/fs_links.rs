@@ -177,8 +177,14 @@ async fn an_old_account_without_account_keys_makes_folder_links_too() {
         ["more", "x.txt"]
     );
 
-    // KEY-8: a key that came from the service does not serve for new receivers.
+    // KEY-8: a key that came from the service does not serve for new receivers. (It drops a key with the last share; this one keeps it.)
+    let kept = world.model(|model| model.user(EMAIL).unwrap().share_keys.clone());
+    assert_eq!(kept.len(), 1);
     mega.remove_link("/open").await.unwrap();
+    world.model(|model| {
+        let keys = &mut model.user_mut(EMAIL).unwrap().share_keys;
+        assert!(std::mem::replace(keys, kept).is_empty());
+    });
     let other = world.place.sign_in().await;
     let error = other.link("/open").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
