@@ -273,6 +273,7 @@ impl Client {
         }
         let patience = self.options().deadline.max(LEAST_PATIENCE);
         let (mut renewed, mut reloads) = (false, 0);
+        let left = self.left_to_the_tree();
         loop {
             let session = self.session_in_use();
             if self.inner.pump.must_reload() {
@@ -298,6 +299,7 @@ impl Client {
             match next {
                 Ok(batch) => {
                     if self.apply(base, &batch) == Fate::Applied && !batch.more {
+                        self.settle_by_the_tree(&left);
                         return Ok(());
                     }
                 }

@@ -113,6 +113,17 @@ pub struct EndedChange {
     pub given_up: bool,
 }
 
+impl EndedChange {
+    /// The end of the command at a place.
+    pub fn new(position: usize, outcome: ChangeOutcome, given_up: bool) -> Self {
+        Self {
+            position,
+            outcome,
+            given_up,
+        }
+    }
+}
+
 /// What is known of a command that changes something, once nothing more is done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
