@@ -8,6 +8,7 @@ mod attacks_login;
 mod base64;
 mod blocking;
 mod cache;
+mod cancelled;
 mod changes;
 mod child;
 mod conformance;
