@@ -211,6 +211,18 @@ impl ClientBuilder {
         self
     }
 
+    /// Whether a change that cannot be noted on disk first is an error, and not sent. Off unless said otherwise: then the client warns in its log
+    /// and goes on.
+    ///
+    /// With a [folder](Self::cache_dir) each request with changes is noted there before it leaves, so that the next program can find out what
+    /// became of those that this one did not live to see answered: see [`Client::take_settled_changes`]. On a full disk, or in a folder
+    /// that cannot be used, this makes the change fail with [`NoSpace`](crate::ErrorKind::NoSpace) or [`Io`](crate::ErrorKind::Io), naming the file. Without a folder nobody can
+    /// sign in with it: that is [`Misuse`](crate::ErrorKind::Misuse).
+    pub fn require_intents(mut self, required: bool) -> Self {
+        self.options.require_intents = required;
+        self
+    }
+
     /// Draws request ids and the jitter of back-off from this seed instead of the system's randomness. Keys are never drawn from it
     /// (threat model, SEC-9). Meant for tests that have to be repeatable.
     pub fn seed(mut self, seed: u64) -> Self {
@@ -276,6 +288,11 @@ impl ClientBuilder {
 
     /// The wire, pointed at the chosen address.
     pub(crate) fn api(&self) -> Result<Api> {
+        if self.options.require_intents && self.options.cache_dir.is_none() {
+            return Err(Error::misuse(
+                "changes are noted in the folder of the cache, and none is given",
+            ));
+        }
         let transport = match &self.transport {
             Some(transport) => Arc::clone(transport),
             None => self.default_transport()?,

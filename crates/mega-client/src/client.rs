@@ -11,6 +11,7 @@ use crate::account::Account;
 use crate::cache::Cache;
 use crate::change::Change;
 use crate::error::{Error, ErrorKind, Result};
+use crate::intents::{Handle, Intents};
 use crate::keyring::Keyring;
 use crate::node::Node;
 use crate::options::Options;
@@ -46,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) fs: crate::fs::Shared,
     /// The tree on disk, where there is a folder for it.
     pub(crate) cache: Option<Cache>,
+    /// The changes that are under way; of accounts only.
+    pub(crate) intents: Option<Arc<Intents>>,
 }
 
 /// How many changes a slow reader may be behind before it is told that it missed some.
@@ -74,6 +77,7 @@ impl Client {
         keyring: Keyring,
         tree: Tree,
         cache: Option<Cache>,
+        intents: Option<Arc<Intents>>,
     ) -> Self {
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
         let pump = Pump::new(tree.tag.clone());
@@ -93,7 +97,12 @@ impl Client {
             changes,
             fs: crate::fs::Shared::default(),
             cache,
+            intents,
         });
+        if let Some(intents) = &inner.intents {
+            intents.serve(Arc::downgrade(&inner));
+            inner.api.set_outbox(Arc::new(Handle(Arc::clone(intents))));
+        }
         Self { inner, top: None }
     }
 

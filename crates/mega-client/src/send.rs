@@ -4,6 +4,7 @@ use mega_protocol::{Answer, Command, Error as WireError, ErrorKind as WireErrorK
 
 use crate::Client;
 use crate::error::{Error, ErrorKind, Result};
+use crate::intents::unknown_command;
 
 impl Client {
     /// Sends a command and gives its reply. For reads, and for changes that the tree does not show.
@@ -28,16 +29,29 @@ impl Client {
         C::Reply: Send + 'static,
     {
         let session = self.session_in_use();
-        match (self.api().send(command).await, session) {
+        match (self.send_once(command).await, session) {
             (Err(error), Some(dead)) if error.kind() == WireErrorKind::SessionExpired => {
                 match self.renewed(&dead).await {
-                    Ok(true) => Ok(self.api().send(command).await?),
+                    Ok(true) => Ok(self.send_once(command).await?),
                     Ok(false) => Err(error.into()),
                     Err(error) => Err(Failure::Renewal(error)),
                 }
             }
             (result, _) => Ok(result?),
         }
+    }
+
+    /// Sends a command. When nobody knows what became of it, that is noted before the caller hears of it.
+    async fn send_once<C>(&self, command: &C) -> std::result::Result<Answer<C::Reply>, WireError>
+    where
+        C: Command + Send + Sync + 'static,
+        C::Reply: Send + 'static,
+    {
+        let answer = self.api().send(command).await;
+        if let Err(error) = &answer {
+            self.is_unknown(unknown_command(error));
+        }
+        answer
     }
 
     /// Sends a command that changes nodes and waits until the change has reached the local tree (architecture, decision 4).
@@ -61,6 +75,8 @@ impl Client {
         C: Command + Send + Sync + 'static,
         C::Reply: Send + 'static,
     {
+        // Until this returns the change stays noted: see `crate::intents`.
+        let _call = self.begin_change().await?;
         let answer: Answer<C::Reply> = match self.answered(&command).await {
             Ok(answer) => answer,
             Err(Failure::Wire(WireError::Refused(refusal))) if refusal.repeated => {

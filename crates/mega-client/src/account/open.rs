@@ -1,5 +1,7 @@
 //! The common end of signing in and resuming: account data, keys, node tree.
 
+use std::sync::Arc;
+
 use mega_crypto::MasterKey;
 use mega_crypto::account_keys::Generation;
 use mega_crypto::rsa::RsaPrivateKey;
@@ -14,6 +16,7 @@ use crate::builder::ClientBuilder;
 use crate::cache::{Cache, Kept};
 use crate::client::Identity;
 use crate::error::{Error, ErrorKind, Result};
+use crate::intents::Intents;
 use crate::keyring::Keyring;
 use crate::tree::apply::Applier;
 use crate::tree::decrypt::Decrypter;
@@ -67,6 +70,13 @@ pub(crate) async fn open(
         }
         None => (None, None),
     };
+    let intents = Intents::open(
+        builder.options.cache_dir.as_deref(),
+        &opening.master,
+        opening.user,
+        builder.options.require_intents,
+    )
+    .await;
     if opening.email.is_none() {
         opening.email = data.email.as_ref().map(|email| email.expose().to_owned());
     }
@@ -75,7 +85,7 @@ pub(crate) async fn open(
         account.saw_keys(generation);
     }
     match kept {
-        Some(kept) => go_on(builder, api, account, keyring, kept, cache).await,
+        Some(kept) => go_on(builder, api, account, keyring, kept, (cache, intents)).await,
         None => {
             let loader = Loader::account(builder.options.mask, keyring, has_keys_attribute);
             load(
@@ -83,7 +93,7 @@ pub(crate) async fn open(
                 api,
                 Identity::Account(Box::new(account)),
                 loader,
-                cache,
+                (cache, Some(intents)),
             )
             .await
         }
@@ -97,7 +107,7 @@ async fn go_on(
     account: Account,
     mut keyring: Keyring,
     kept: Kept,
-    cache: Option<Cache>,
+    (cache, intents): (Option<Cache>, Arc<Intents>),
 ) -> Result<Client> {
     let Kept { mut tree, keys } = kept;
     // KEY-8: where the account has `^!keys`, those alone count, and they are fresh.
@@ -121,15 +131,17 @@ async fn go_on(
         keyring,
         tree,
         cache,
+        Some(intents),
     );
-    match client.refresh().await {
-        Ok(()) => Ok(client),
+    let current = client.refresh().await;
+    match current {
+        Ok(()) => {}
         Err(error) => match error.kind() {
             ErrorKind::SessionExpired
             | ErrorKind::Blocked
             | ErrorKind::Network
             | ErrorKind::Timeout
-            | ErrorKind::RateLimited => Err(error),
+            | ErrorKind::RateLimited => return Err(error),
             // Whatever the service has against going on from there, it can give the whole tree.
             kind => {
                 tracing::warn!(
@@ -137,10 +149,11 @@ async fn go_on(
                     "the events do not lead on from the cached tree; it is fetched anew"
                 );
                 client.reload().await?;
-                Ok(client)
             }
         },
     }
+    client.settle_left_over(true).await;
+    Ok(client)
 }
 
 /// Loads the tree and puts the client together.
@@ -149,7 +162,7 @@ pub(crate) async fn load(
     api: Api,
     identity: Identity,
     mut loader: Loader,
-    cache: Option<Cache>,
+    (cache, intents): (Option<Cache>, Option<Arc<Intents>>),
 ) -> Result<Client> {
     let summary = api
         .fetch_nodes(FetchNodes::new(), &mut loader)
@@ -180,8 +193,11 @@ pub(crate) async fn load(
         keyring,
         tree,
         cache,
+        intents,
     );
     client.keep_soon();
+    // The service may have given an older tree, which the events make new.
+    client.settle_left_over(false).await;
     Ok(client)
 }
 

@@ -248,6 +248,7 @@ impl Client {
             Err(error) => return Err(error.during("sign out")),
         }
         self.forget_cache().await;
+        self.forget_intents().await;
         self.api().set_identity(Identity::Anonymous);
         Ok(())
     }

@@ -9,10 +9,10 @@
 //! nothing here is an error for the caller: a program that cannot write goes without.
 
 mod around;
-mod bytes;
+pub(crate) mod bytes;
 mod keep;
 mod load;
-mod log;
+pub(crate) mod log;
 mod store;
 mod stretch;
 #[cfg(test)]

@@ -54,7 +54,9 @@ impl Client {
                 }
                 // Somebody was faster, or nobody knows who was: read again and see.
                 Err(error) if error.code() == Some(ApiCode::EEXPIRED) => {}
-                Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {}
+                Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
+                    self.doubt(&error).end(Ok(()))?;
+                }
                 Err(error) => return Err(error),
             }
         }

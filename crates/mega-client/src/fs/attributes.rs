@@ -84,14 +84,16 @@ impl Client {
         match self.change(command).await {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
+                let doubt = self.doubt(&error);
                 // As long as nobody can look, it stays unknown.
-                if self.catch_up().await.is_err() {
+                let found = if self.catch_up().await.is_err() {
                     Err(error)
                 } else if self.with_tree(|tree, _| done(tree)) {
                     Ok(())
                 } else {
                     Err(refused_after_all(error))
-                }
+                };
+                doubt.end(found)
             }
             Err(error) => Err(error),
         }

@@ -333,9 +333,9 @@ impl Client {
         let created = match self.change(command.clone()).await {
             // Doing it twice is doing it once. Whatever the second request comes to, the first may have made the link (P3).
             Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
-                self.change(command)
-                    .await
-                    .map_err(|again| again.with_kind(ErrorKind::OutcomeUnknown))?
+                let doubt = self.doubt(&error);
+                let again = self.change(command).await;
+                doubt.end(again.map_err(|again| again.with_kind(ErrorKind::OutcomeUnknown)))?
             }
             other => other?,
         };
@@ -429,7 +429,8 @@ impl Client {
         })?;
         let reply = match self.change(command.clone()).await {
             Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
-                self.change(command.clone()).await?
+                let doubt = self.doubt(&error);
+                doubt.end(self.change(command.clone()).await)?
             }
             other => other?,
         };

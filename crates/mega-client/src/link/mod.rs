@@ -81,7 +81,7 @@ async fn folder(builder: &ClientBuilder, link: &PublicLink) -> Result<Client> {
         session: None,
     });
     let loader = Loader::folder_link(builder.options.mask, key);
-    let client = account::open::load(builder, api, Identity::FolderLink, loader, None)
+    let client = account::open::load(builder, api, Identity::FolderLink, loader, (None, None))
         .await
         .map_err(gone)?;
     // SH-2: a wrong key must not show as a folder full of nameless things.
@@ -183,6 +183,7 @@ async fn file(builder: &ClientBuilder, link: &PublicLink) -> Result<Client> {
         Identity::FileLink(public),
         Keyring::default(),
         tree,
+        None,
         None,
     ))
 }

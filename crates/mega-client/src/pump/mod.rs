@@ -8,7 +8,7 @@ mod reload;
 mod wants;
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -46,6 +46,8 @@ pub(crate) struct Pump {
     last_load: std::sync::Mutex<Option<Instant>>,
     /// The tree must be loaded anew; no batch is applied until it has been.
     reload_wanted: AtomicBool,
+    /// How often the tree was loaded anew since news were last understood.
+    fruitless: AtomicU32,
     /// The session was renewed, and no news have come in its name yet.
     renewed: AtomicBool,
     /// Where the tree has been.
@@ -62,6 +64,7 @@ impl Pump {
             loads: watch::Sender::new(0),
             last_load: std::sync::Mutex::new(None),
             reload_wanted: AtomicBool::new(false),
+            fruitless: AtomicU32::new(0),
             renewed: AtomicBool::new(false),
             past: Past::default(),
         }
@@ -241,6 +244,7 @@ impl Client {
             return Fate::Overtaken;
         }
         pump.renewed.store(false, Ordering::SeqCst);
+        pump.fruitless.store(0, Ordering::SeqCst);
         if !batch.more {
             let _ = self.inner.changes.send(Change::CaughtUp);
             self.keep_soon();
@@ -273,13 +277,13 @@ impl Client {
         }
         let patience = self.options().deadline.max(LEAST_PATIENCE);
         let (mut renewed, mut reloads) = (false, 0);
+        let left = self.left_to_the_tree();
         loop {
             let session = self.session_in_use();
             if self.inner.pump.must_reload() {
                 // RTY-12, EVT-6: news that ask for another load each time would keep the caller here for ever.
                 if reloads == RELOADS {
-                    let text = "the news make no sense, although the tree was loaded anew";
-                    return Err(Error::new(ErrorKind::Protocol, text).during("refresh"));
+                    return Err(senseless().during("refresh"));
                 }
                 reloads += 1;
                 self.reloaded()
@@ -298,6 +302,7 @@ impl Client {
             match next {
                 Ok(batch) => {
                     if self.apply(base, &batch) == Fate::Applied && !batch.more {
+                        self.settle_by_the_tree(&left);
                         return Ok(());
                     }
                 }
@@ -325,7 +330,8 @@ impl Client {
     /// In a [view](Self::view) what happens in its folder: what is moved out of it counts as removed, what is moved into it as added.
     ///
     /// From its first item on until it is dropped, the tree is kept up to date, whether or not the stream is polled meanwhile. It ends with an
-    /// error when the session does, or the public link. A reader that is more than 4,096 changes behind is told how many it [missed](Change::Missed).
+    /// error when the session does, or the public link; and with [`Protocol`](ErrorKind::Protocol) when the news still make no sense after the tree was loaded
+    /// anew three times, which takes some minutes. A reader that is more than 4,096 changes behind is told how many it [missed](Change::Missed).
     ///
     /// Cancel safety: dropping a future of the next item loses nothing.
     #[must_use = "a stream does nothing unless polled"]
@@ -438,8 +444,16 @@ impl Drop for Driver {
 ///
 /// Cancel safety: what was not applied is asked for again.
 async fn turn(client: &Client, channel: &mut Option<EventStream>) -> Result<()> {
-    if client.inner.pump.must_reload() {
-        return client.load_anew().await;
+    let pump = &client.inner.pump;
+    if pump.must_reload() {
+        // RTY-12, EVT-6: news that ask for another load each time must not load it for ever.
+        if pump.fruitless.load(Ordering::SeqCst) >= FRUITLESS {
+            pump.fruitless.store(0, Ordering::SeqCst);
+            return Err(senseless());
+        }
+        client.load_anew().await?;
+        pump.fruitless.fetch_add(1, Ordering::SeqCst);
+        return Ok(());
     }
     let position = client.position()?;
     let session = client.session_in_use();
@@ -478,6 +492,14 @@ async fn turn(client: &Client, channel: &mut Option<EventStream>) -> Result<()> 
 
 /// How often one refresh has the tree loaded: once if need be, and once if it found a load under way.
 const RELOADS: u32 = 2;
+
+/// How often the tree is loaded for those who follow the news, a minute apart, without any of the news being understood.
+const FRUITLESS: u32 = 3;
+
+fn senseless() -> Error {
+    let text = "the news make no sense, although the tree was loaded anew";
+    Error::new(ErrorKind::Protocol, text)
+}
 
 /// The least time that a refresh waits for an answer.
 pub(crate) const LEAST_PATIENCE: Duration = Duration::from_secs(10);

@@ -15,7 +15,7 @@ use super::save::same_time;
 use super::send::send;
 use super::source::{BoxedReader, LocalFile, Source};
 use super::verify::{Verdict, compare};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::fs::{OnConflict, changed_meanwhile};
 use crate::node::{Node, SHOWN};
 use crate::{Client, NodeHandle, Target};
@@ -82,7 +82,7 @@ pub struct Upload {
 }
 
 /// How often an upload starts over since its completion token was refused.
-const TOKEN_REFUSALS: u32 = 2;
+pub(super) const TOKEN_REFUSALS: u32 = 2;
 
 /// What is uploaded.
 pub(crate) enum Content {
@@ -336,7 +336,7 @@ impl Upload {
                 .pop()
                 .unwrap_or_else(|| Err(Error::misuse("nothing was made")));
             if refusals == TOKEN_REFUSALS || !source.is_repeatable() || !token_refused(&node) {
-                break node;
+                break meaningless_token(node);
             }
             refusals += 1;
             tracing::info!(
@@ -354,9 +354,22 @@ impl Upload {
 
 /// Whether the service does not know the completion token: storage hosts give some that mean nothing, and they expire. A folder that is gone is
 /// no reason for this code, since the file is put into the rubbish bin then (api-and-transfers 5.4).
-fn token_refused(made: &Result<Node>) -> bool {
+pub(super) fn token_refused(made: &Result<Node>) -> bool {
     made.as_ref()
         .is_err_and(|error| error.code() == Some(ApiCode::ENOENT))
+}
+
+/// The error for a token that is refused to the end. The service's code sounds as if a node were missing.
+pub(super) fn meaningless_token(made: Result<Node>) -> Result<Node> {
+    if !token_refused(&made) {
+        return made;
+    }
+    made.map_err(|error| {
+        let text = "the service does not know the completion token that the storage host gave for the content";
+        Error::new(ErrorKind::Protocol, text)
+            .with_code(ApiCode::ENOENT)
+            .caused_by(error)
+    })
 }
 
 /// Lets the server copy a file of the same content, if there is one.

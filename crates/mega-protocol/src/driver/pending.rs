@@ -77,6 +77,7 @@ fn read_answer<C: Command>(command: &C, raw: RawAnswer) -> Result<Answer<C::Repl
         }),
         Err(Error::Refused(mut refusal)) => {
             refusal.repeated = raw.repeated;
+            refusal.sent = Some(raw.request.command());
             Err(Error::Refused(refusal))
         }
         // The service did something, and what it says of it makes no sense (RTY-5).

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::CommandLane;
 use super::batch::{FlightState, Queued};
-use super::messages::{ApiResponse, LaneEvent, RawAnswer, Ticket};
+use super::messages::{ApiResponse, ChangeOutcome, EndedChange, LaneEvent, RawAnswer, Ticket};
 use super::reply::{self, Body};
+use super::{CommandLane, RequestId};
 use crate::code::ApiCode;
 use crate::command::Effect;
 use crate::error::{Error, ProofOfWorkError, Refusal};
@@ -132,6 +132,17 @@ impl CommandLane {
                 _ => {}
             }
         }
+        let answered = |position: usize| match elements.get(position) {
+            // A repeated request may be refused because it was carried out before.
+            Some(element) => match reply::is_refusal(element) {
+                Some(true) => flight.failed_outcome(),
+                Some(false) => ChangeOutcome::Done,
+                None => ChangeOutcome::Unknown,
+            },
+            None => ChangeOutcome::Unknown,
+        };
+        let ended = flight.ended(answered);
+        self.tell_ended(flight.id, ended);
         let mut again = Vec::new();
         let mut commands = std::mem::take(&mut flight.commands).into_iter();
         for (position, element) in elements.into_iter().enumerate() {
@@ -276,6 +287,8 @@ impl CommandLane {
             return;
         };
         self.backoff.reset();
+        let ended = flight.ended(|_| flight.failed_outcome());
+        self.tell_ended(flight.id, ended);
         for (position, item) in flight.items.iter().enumerate() {
             let mut refusal = refusal.clone();
             refusal.command = item.name.clone();
@@ -291,8 +304,16 @@ impl CommandLane {
         let Some(flight) = self.flight.take() else {
             return;
         };
+        let ended = flight.ended(|_| flight.failed_outcome());
+        self.tell_ended(flight.id, ended);
         for (position, item) in flight.items.iter().enumerate() {
             self.done(item.ticket, Err(flight.failure(position, cause)));
+        }
+    }
+
+    fn tell_ended(&mut self, request: RequestId, changes: Option<Vec<EndedChange>>) {
+        if let Some(changes) = changes {
+            self.events.push_back(LaneEvent::Ended { request, changes });
         }
     }
 

@@ -173,6 +173,12 @@ impl CommandLane {
         };
         flight.state = FlightState::Sent;
         flight.first_sent.get_or_insert(now);
+        let first_changes = if flight.announced {
+            Vec::new()
+        } else {
+            flight.changes().collect()
+        };
+        flight.announced = true;
         let streamed = flight
             .items
             .first()
@@ -185,7 +191,16 @@ impl CommandLane {
             hashcash: flight.proof.take(),
             streamed,
             commands: flight.items.len(),
+            first_changes,
         })
+    }
+
+    /// Reports that the request handed out last was held back and never put on the wire. All of its commands fail with this error, unless an
+    /// earlier attempt may have been executed.
+    pub fn refuse(&mut self, error: &Error) {
+        if self.is_waiting() {
+            self.finish_all(error);
+        }
     }
 
     /// States that the time of [`CommandLane::poll_timeout`] has come.

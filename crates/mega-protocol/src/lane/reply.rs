@@ -84,3 +84,9 @@ pub(super) fn again(element: &[u8]) -> Option<ApiCode> {
         _ => None,
     }
 }
+
+/// Whether a reply element is a refusal; `None` when it cannot be read.
+pub(super) fn is_refusal(element: &[u8]) -> Option<bool> {
+    let value = Value::parse(element).ok()?;
+    Some(command::refusal("batch", value).is_some())
+}

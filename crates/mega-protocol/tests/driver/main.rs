@@ -3,6 +3,7 @@
 mod hashcash;
 mod loopback;
 mod loopback_faults;
+mod outbox;
 mod reqwest;
 mod scripted;
 mod support;

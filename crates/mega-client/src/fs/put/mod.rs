@@ -219,7 +219,9 @@ impl Client {
         let (reply, repeated) = match self.change_answered(command.clone()).await {
             Ok(answer) => (answer.reply, answer.repeated),
             Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
-                (self.settle_put(group, &known, command, error).await?, true)
+                let doubt = self.doubt(&error);
+                let settled = self.settle_put(group, &known, command, error).await;
+                (doubt.end(settled)?, true)
             }
             Err(error) => return Err(error),
         };

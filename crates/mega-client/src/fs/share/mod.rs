@@ -281,9 +281,9 @@ impl Client {
         })?;
         let reply = match self.change(command.clone()).await {
             Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
-                self.change(command)
-                    .await
-                    .map_err(|again| again.with_kind(ErrorKind::OutcomeUnknown))?
+                let doubt = self.doubt(&error);
+                let again = self.change(command).await;
+                doubt.end(again.map_err(|again| again.with_kind(ErrorKind::OutcomeUnknown)))?
             }
             other => other?,
         };
