@@ -417,11 +417,7 @@ impl Client {
             })?;
             key
         };
-        self.inner
-            .keyring
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .add_share(folder, key.clone());
+        self.add_share_key(folder, key.clone());
         let subtree =
             self.with_tree(|tree, _| Ok::<_, Error>(subtree_keys(tree, find(tree, folder)?)))?;
         command.share_keys = self.with_keyring(|keyring| {

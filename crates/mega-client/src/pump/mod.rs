@@ -206,19 +206,13 @@ impl Client {
             }
             return Fate::Old;
         }
-        // The tree first and the keyring second, as everybody does who needs both: the other way round two threads would wait for each other.
-        let applied = self.with_tree_mut(|tree| {
+        let applied = self.with_tree_and_keyring_mut(|tree, keyring| {
             if tree.position != Some(base) || pump.must_reload() {
                 return None;
             }
-            let mut keyring = self
-                .inner
-                .keyring
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
             let applied = Applier {
                 tree,
-                keyring: &mut keyring,
+                keyring,
                 me,
                 keys_elsewhere,
             }

@@ -1,6 +1,5 @@
 //! Loading the tree anew, when the events cannot be trusted to give the right one.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -72,13 +71,9 @@ impl Client {
         let (mut tree, keyring, _) = loader.finish();
         tree.position = Some(summary.sequence_number);
         tree.tag = summary.tag.clone();
-        *self
-            .inner
-            .keyring
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = keyring;
-        self.with_tree_mut(|current| {
+        self.with_tree_and_keyring_mut(|current, current_keyring| {
             *current = tree;
+            *current_keyring = keyring;
             if let Some(cache) = &self.inner.cache {
                 cache.replaced();
             }

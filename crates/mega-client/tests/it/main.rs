@@ -24,6 +24,7 @@ mod fs_moves;
 mod fs_pictures;
 mod fs_repair;
 mod fs_shares;
+mod fs_stale;
 mod fs_world;
 mod killed_connections;
 mod links;

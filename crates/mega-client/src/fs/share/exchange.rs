@@ -164,25 +164,19 @@ impl Client {
     /// Opens what the new keys open.
     fn open_with(&self, keys: &[(NodeHandle, ShareKey)]) {
         let me = self.account().ok().map(|account| account.user);
-        let mut keyring = self
-            .inner
-            .keyring
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        for (share, key) in keys {
-            keyring.add_share(*share, key.clone());
-        }
         let mut changes = Vec::new();
-        self.with_tree_mut(|tree| {
+        self.with_tree_and_keyring_mut(|tree, keyring| {
+            for (share, key) in keys {
+                keyring.add_share(*share, key.clone());
+            }
             let mut applier = Applier {
                 tree,
-                keyring: &mut keyring,
+                keyring,
                 me,
                 keys_elsewhere: true,
             };
             applier.open_what_was_closed(&mut Decrypter::default(), &mut changes);
         });
-        drop(keyring);
         for change in changes {
             // Nobody listening is no error.
             let _ = self.inner.changes.send(change);

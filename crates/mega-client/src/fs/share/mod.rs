@@ -265,11 +265,7 @@ impl Client {
             _ => return Err(Error::misuse("a folder is shared with a person here")),
         };
         let key = self.prepare_share(folder, recipient, contact).await?;
-        self.inner
-            .keyring
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .add_share(folder, key);
+        self.add_share_key(folder, key);
         let subtree =
             self.with_tree(|tree, _| Ok::<_, Error>(subtree_keys(tree, find(tree, folder)?)))?;
         for node in &subtree.withheld {
