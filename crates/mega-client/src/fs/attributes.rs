@@ -81,14 +81,27 @@ impl Client {
         C: Command + Send + Sync + 'static,
         C::Reply: Send + 'static,
     {
+        self.change_or_settled(command, done).await.map(drop)
+    }
+
+    /// The same, with the reply if there was one.
+    pub(super) async fn change_or_settled<C>(
+        &self,
+        command: C,
+        done: impl Fn(&Tree) -> bool,
+    ) -> Result<Option<C::Reply>>
+    where
+        C: Command + Send + Sync + 'static,
+        C::Reply: Send + 'static,
+    {
         match self.change(command).await {
-            Ok(_) => Ok(()),
+            Ok(reply) => Ok(Some(reply)),
             Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
                 // As long as nobody can look, it stays unknown.
                 if self.catch_up().await.is_err() {
                     Err(error)
                 } else if self.with_tree(|tree, _| done(tree)) {
-                    Ok(())
+                    Ok(None)
                 } else {
                     Err(refused_after_all(error))
                 }

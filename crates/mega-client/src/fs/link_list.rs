@@ -3,8 +3,8 @@
 use futures::future::{BoxFuture, FutureExt, join_all};
 use mega_crypto::NodeKey;
 use mega_crypto::link::PublicLink;
-use mega_protocol::commands::{RemoveLink, SetShare, ShareTarget};
-use mega_protocol::{ApiCode, NodeHandle};
+use mega_protocol::commands::RemoveLink;
+use mega_protocol::{ApiCode, NodeHandle, OutgoingShareTarget};
 
 use super::access::find;
 use super::bulk::BulkCall;
@@ -162,7 +162,7 @@ impl Client {
         removed.into_iter().collect()
     }
 
-    /// First the link, then the share it stands on (SDK `MegaClient::exportnode`), then the note that the share's key is in use.
+    /// First the link, then the share it stands on (SDK `MegaClient::exportnode`), with what others have put there.
     async fn unlink(&self, node: NodeHandle) -> Result<()> {
         let (folder, linked) = self.with_tree(|tree, _| {
             let kind = tree
@@ -183,19 +183,7 @@ impl Client {
         if !folder {
             return Ok(());
         }
-        let end = SetShare::revoke(node, ShareTarget::Everyone);
-        gone(
-            self.change_or_done(end, |tree: &Tree| !tree.is_shared_out(node))
-                .await,
-        )?;
-        if self.account()?.has_keys_attribute()
-            && self.with_tree(|tree, _| !tree.is_shared_out(node))
-            && let Err(error) = self.share_key_unused(node).await
-        {
-            // A stale mark harms nothing (crypto-and-accounts 3.7 rule 5), and the link is gone.
-            tracing::warn!(%node, %error, "the share key of the folder stays marked as in use");
-        }
-        Ok(())
+        self.end_share(node, OutgoingShareTarget::Everyone).await
     }
 }
 

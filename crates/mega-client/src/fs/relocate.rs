@@ -265,6 +265,12 @@ impl Client {
             });
             if let Some(keys) = keys {
                 self.ask(RewriteNodeKeys::new(keys)).await?;
+                // No packet tells of it.
+                self.with_tree_mut(|tree| {
+                    for (node, key) in some {
+                        tree.has_own_key(*node, key);
+                    }
+                });
             }
         }
         Ok(())

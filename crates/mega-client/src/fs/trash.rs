@@ -96,6 +96,7 @@ impl Client {
             let Some(bin) = bin else {
                 return Ok(());
             };
+            self.catch_up().await?;
             // First links and shares, as in the SDK (`MegaClient::removeOutSharesFromSubtree`): what lies in the bin is for nobody else.
             self.remove_links_below(node).await?;
             self.end_shares_below(node).await?;
