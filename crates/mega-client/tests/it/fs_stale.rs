@@ -4,6 +4,28 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::fs_shares::{FRIEND, friends};
+use crate::fs_world::World;
+
+#[tokio::test]
+async fn nod_7_an_edit_keeps_what_another_client_has_noted_meanwhile() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    let file = world.file("/x", "x").await;
+    let second = world.place.sign_in().await;
+    second.rename("/x", "renamed").await.unwrap();
+    second.edit(&file).tags(["theirs"]).await.unwrap();
+    let edited = mega.edit(&file).favourite(true).await.unwrap();
+    assert_eq!(edited.name(), "renamed");
+    let seen = world.there("/renamed").await.unwrap();
+    assert!(seen.is_favourite());
+    assert_eq!(seen.tags(), ["theirs"]);
+    // What the other client has taken back is set again, though it looks done from here.
+    second.refresh().await.unwrap();
+    second.edit(&file).favourite(false).await.unwrap();
+    mega.edit(&file).favourite(true).await.unwrap();
+    second.refresh().await.unwrap();
+    assert!(second.stat(&file).await.unwrap().is_favourite());
+}
 
 /// A thread that waits for ever must fail the test and not hold it up.
 fn ends(work: impl Future<Output = ()> + Send + 'static) {
