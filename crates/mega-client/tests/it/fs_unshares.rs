@@ -1,6 +1,7 @@
 //! Ending shares and links, and what others have put into the folder by then.
 
 use mega_client::{AccessLevel, Client, Node, NodeHandle};
+use mega_testserver::Fault;
 
 use crate::fs_links::visitor;
 use crate::fs_shares::{FRIEND, become_contacts_with, friends, has_own_key, received};
@@ -86,4 +87,44 @@ async fn key_7_what_others_have_put_there_is_saved_when_the_link_goes_last() {
     friend.delete(&folder).await.unwrap();
     mega.remove_link("/common").await.unwrap();
     assert!(has_own_key(&world, theirs));
+}
+
+#[tokio::test]
+async fn nobody_is_handed_the_key_of_a_folder_that_is_not_shared_with_them() {
+    let (world, friend) = friends().await;
+    let mega = &world.mega;
+    world.folder("/common").await;
+    // The share is refused after its key was noted to be handed out.
+    world.server().faults().add(Fault::command("s2").code(-11));
+    mega.share("/common", FRIEND).await.unwrap_err();
+    let (exchanged, sent) = world
+        .batches(async { mega.exchange_share_keys().await.unwrap() })
+        .await;
+    assert!(exchanged.sent.is_empty(), "{exchanged:?}");
+    let keys = sent.iter().flatten().filter(|name| *name == "pk").count();
+    assert_eq!(keys, 1, "only looked for: {sent:?}");
+
+    // The share is made, but its key cannot be handed out; then it ends.
+    world.server().faults().add(Fault::command("pk").code(-11));
+    mega.share("/common", FRIEND).await.unwrap_err();
+    assert_eq!(mega.shares().len(), 1);
+    mega.unshare("/common", FRIEND).await.unwrap();
+    // Were the note still there, this one would be served by it.
+    world.server().faults().add(Fault::command("s2").code(-11));
+    let exchanged = mega.exchange_share_keys().await.unwrap();
+    assert!(exchanged.sent.is_empty(), "{exchanged:?}");
+    friend.refresh().await.unwrap();
+    let got = friend.exchange_share_keys().await.unwrap();
+    assert!(got.received.is_empty() && got.failed.is_empty(), "{got:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_could_not_be_handed_out_is_handed_out_later() {
+    let (world, friend) = friends().await;
+    let mega = &world.mega;
+    let folder = world.folder("/common").await.handle();
+    world.server().faults().add(Fault::command("pk").code(-11));
+    mega.share("/common", FRIEND).await.unwrap_err();
+    assert_eq!(mega.exchange_share_keys().await.unwrap().sent, [folder]);
+    assert_eq!(received(&friend).await.name(), "common");
 }

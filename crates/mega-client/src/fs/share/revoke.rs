@@ -3,13 +3,14 @@
 use futures::future::{BoxFuture as Boxed, FutureExt, join_all};
 use mega_crypto::NodeKey;
 use mega_protocol::commands::{SetShare, ShareTarget};
-use mega_protocol::{ApiCode, NodeHandle, OutgoingShareTarget};
+use mega_protocol::{ApiCode, NodeHandle, OutgoingShareTarget, PrivateText};
 
 use super::Person;
 use crate::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs::put::refused;
 use crate::fs::release::foreign_keys;
+use crate::fs::share_key::Ended;
 use crate::target::{Target, Want};
 
 /// How often nodes may disappear while their keys are saved.
@@ -87,17 +88,13 @@ impl Client {
         target: OutgoingShareTarget,
     ) -> Result<()> {
         self.save_foreign_keys(folder).await?;
-        let whom =
-            match target {
-                OutgoingShareTarget::User(user) => ShareTarget::User(user),
-                OutgoingShareTarget::Everyone => ShareTarget::Everyone,
-                pending => {
-                    let invited = self.with_tree(|tree, _| tree.people.invited(pending).cloned());
-                    ShareTarget::Email(invited.ok_or_else(|| {
-                        Error::not_found("the invitation that the share waits for")
-                    })?)
-                }
-            };
+        let invited = self.with_tree(|tree, _| tree.people.invited(target).cloned());
+        let whom = match (target, &invited) {
+            (OutgoingShareTarget::User(user), _) => ShareTarget::User(user),
+            (OutgoingShareTarget::Everyone, _) => ShareTarget::Everyone,
+            (_, Some(email)) => ShareTarget::Email(email.clone()),
+            (_, None) => return Err(Error::not_found("invitation that the share waits for")),
+        };
         let command = SetShare::revoke(folder, whom);
         let ended = self.change_or_settled(command, |tree| {
             let shared = tree.people.shared_with(folder);
@@ -126,14 +123,40 @@ impl Client {
             .with_handles(late.iter().map(|(node, _)| *node).collect())
             .caused_by(error)
         })?;
-        if self.account()?.has_keys_attribute()
-            && self.with_tree(|tree, _| !tree.is_shared_out(folder))
-            && let Err(error) = self.share_key_unused(folder).await
-        {
-            // A stale mark harms nothing (crypto-and-accounts 3.7 rule 5), and the share has ended.
-            tracing::warn!(node = %folder, %error, "the share key of the folder stays marked as in use");
-        }
+        self.note_end(folder, target, invited).await;
         Ok(())
+    }
+
+    /// Notes the end of a share in the account. Stale notes harm nothing (crypto-and-accounts 3.7 rule 5), since nobody is handed a key without a share; and the share has ended.
+    async fn note_end(
+        &self,
+        folder: NodeHandle,
+        target: OutgoingShareTarget,
+        invited: Option<PrivateText>,
+    ) {
+        let unused = self.with_tree(|tree, _| !tree.is_shared_out(folder));
+        let mut ended = Ended {
+            user: None,
+            email: invited,
+            unused,
+        };
+        if let OutgoingShareTarget::User(user) = target {
+            ended.user = Some(user);
+            ended.email = self.with_tree(|tree, _| {
+                let mut contacts = tree.people.contacts();
+                contacts.find(|(known, _)| *known == user)?.1.cloned()
+            });
+        }
+        let nothing = target == OutgoingShareTarget::Everyone && !unused;
+        let keeps_keys = self
+            .account()
+            .is_ok_and(|account| account.has_keys_attribute());
+        if keeps_keys
+            && !nothing
+            && let Err(error) = self.note_share_ended(folder, ended).await
+        {
+            tracing::warn!(node = %folder, %error, "the account does not note that a share of the folder has ended");
+        }
     }
 
     /// Ends all shares of folders at and below a node, except those behind folder links.
@@ -145,8 +168,12 @@ impl Client {
                     .is_some_and(|(top, index)| tree.is_within(index, top))
             };
             let shares = tree.people.shares();
-            let shares =
-                shares.filter(|(_, target, _)| matches!(target, OutgoingShareTarget::User(_)));
+            // Nothing can be taken back from somebody of whom not even the address is known.
+            let shares = shares.filter(|(_, target, _)| match target {
+                OutgoingShareTarget::User(_) => true,
+                OutgoingShareTarget::Pending(_) => tree.people.invited(*target).is_some(),
+                _ => false,
+            });
             let shares = shares.filter(|(node, ..)| within(*node));
             shares.map(|(node, target, _)| (node, target)).collect()
         });
