@@ -3,8 +3,11 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
+use mega_client::{Client, ErrorKind, OnConflict};
+
 use crate::fs_shares::{FRIEND, friends};
 use crate::fs_world::World;
+use crate::place::EMAIL;
 
 #[tokio::test]
 async fn nod_7_an_edit_keeps_what_another_client_has_noted_meanwhile() {
@@ -25,6 +28,66 @@ async fn nod_7_an_edit_keeps_what_another_client_has_noted_meanwhile() {
     mega.edit(&file).favourite(true).await.unwrap();
     second.refresh().await.unwrap();
     assert!(second.stat(&file).await.unwrap().is_favourite());
+}
+
+#[tokio::test]
+async fn a_path_that_means_another_node_by_now_is_not_deleted_for_good() {
+    let world = World::new().await;
+    let second = world.place.sign_in().await;
+    let hard = world.place.builder().hard_delete(true);
+    let hard = hard
+        .login(mega_client::Credentials::new(EMAIL, crate::place::PASSWORD))
+        .await
+        .unwrap();
+    type Delete = fn(Client) -> futures::future::BoxFuture<'static, Result<(), mega_client::Error>>;
+    let calls: [Delete; 3] = [
+        |mega| mega.delete("/x"),
+        |mega| mega.remove("/x"),
+        |mega| {
+            Box::pin(async move {
+                let done = mega.delete_all(["/x"]).await.into_result();
+                done.map(drop)
+            })
+        },
+    ];
+    for call in calls {
+        let old = world.file("/x", "precious").await.handle();
+        hard.refresh().await.unwrap();
+        second.refresh().await.unwrap();
+        second.rename(old, "kept").await.unwrap();
+        let error = call(hard.clone()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        assert_eq!(world.content(old), "precious");
+
+        second.rename(old, "x").await.unwrap();
+        hard.refresh().await.unwrap();
+        second.rename(old, "kept").await.unwrap();
+        second.write("/x", "other").await.unwrap();
+        let error = call(hard.clone()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Precondition, "{error}");
+        assert_eq!(world.content(old), "precious");
+        // The caller has been told, and means the one that is there now.
+        call(hard.clone()).await.unwrap();
+        second.refresh().await.unwrap();
+        assert!(!second.exists("/x").await.unwrap());
+        second.delete(old).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_current_version_of_a_path_is_deleted_only_if_it_is_the_one_that_was_seen() {
+    let world = World::new().await;
+    let old = world.file("/x", "1").await.handle();
+    let second = world.place.sign_in().await;
+    let new = second
+        .write("/x", "2")
+        .on_conflict(OnConflict::Replace)
+        .await
+        .unwrap();
+    let error = world.mega.delete_version("/x").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Precondition, "{error}");
+    assert_eq!(world.content(old), "1");
+    assert_eq!(world.content(new.handle()), "2");
 }
 
 /// A thread that waits for ever must fail the test and not hold it up.
