@@ -106,6 +106,12 @@ impl People {
         self.shares.contains_key(&node)
     }
 
+    /// Whether a folder is open to visitors of a link.
+    pub(crate) fn is_open(&self, node: NodeHandle) -> bool {
+        let mut targets = self.shared_with(node).iter();
+        targets.any(|(target, _)| *target == OutgoingShareTarget::Everyone)
+    }
+
     /// The address of whoever has not answered the invitation that a share waits for.
     pub(crate) fn invited(&self, target: OutgoingShareTarget) -> Option<&PrivateText> {
         match target {

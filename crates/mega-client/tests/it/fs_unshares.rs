@@ -1,11 +1,11 @@
 //! Ending shares and links, and what others have put into the folder by then.
 
-use mega_client::{AccessLevel, Client, Node, NodeHandle};
+use mega_client::{AccessLevel, Client, ErrorKind, Node, NodeHandle};
 use mega_testserver::Fault;
 
-use crate::fs_links::visitor;
+use crate::fs_links::{in_use, visitor};
 use crate::fs_shares::{FRIEND, become_contacts_with, friends, has_own_key, received};
-use crate::fs_world::World;
+use crate::fs_world::{World, wire};
 
 const OTHER: &str = "other@example.com";
 
@@ -87,6 +87,27 @@ async fn key_7_what_others_have_put_there_is_saved_when_the_link_goes_last() {
     friend.delete(&folder).await.unwrap();
     mega.remove_link("/common").await.unwrap();
     assert!(has_own_key(&world, theirs));
+}
+
+#[tokio::test]
+async fn a_link_whose_share_did_not_end_is_removed_by_repeating() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    let folder = world.folder("/open").await.handle();
+    mega.link("/open").await.unwrap();
+    world.server().faults().add(Fault::command("s2").code(-11));
+    let error = mega.remove_link("/open").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AccessDenied, "{error}");
+    let exported = |world: &World| {
+        world.model(|model| {
+            let node = model.tree().get(wire(folder)).unwrap();
+            node.exported.is_some()
+        })
+    };
+    assert!(exported(&world));
+    mega.remove_link("/open").await.unwrap();
+    assert!(!exported(&world));
+    assert_eq!(in_use(&world, folder), Some(false));
 }
 
 #[tokio::test]
