@@ -47,7 +47,6 @@ impl Relocation {
 /// The commands that bring it about.
 struct Plan {
     folder: NodeHandle,
-    into_bin: bool,
     foreign: Vec<(NodeHandle, NodeKey)>,
     rename: Option<(SetNodeAttributes, Vec<u8>)>,
     moves: Option<MoveNode>,
@@ -80,6 +79,11 @@ impl Client {
             None => None,
         };
         self.catch_up().await?;
+        if self.goes_into_bin(wanted) {
+            // What cannot be moved stays public.
+            self.plan(wanted)?;
+            self.end_what_is_public(wanted.node).await?;
+        }
         let displaced = {
             let _attributes = self.inner.fs.attributes.lock(wanted.node).await;
             let plan = self.plan(wanted)?;
@@ -96,6 +100,22 @@ impl Client {
             })?;
         }
         self.node_of(wanted.node)
+    }
+
+    /// Whether a node is to lie in the rubbish bin, or in a folder there.
+    fn goes_into_bin(&self, wanted: &Relocation) -> bool {
+        self.with_tree(|tree, _| {
+            let target = wanted.folder.and_then(|folder| tree.find(folder));
+            let target = target.zip(tree.roots().rubbish);
+            target.is_some_and(|(target, bin)| tree.is_within(target, bin))
+        })
+    }
+
+    /// Ends links and shares of a node and of everything below it, invitations to shares included: what lies in the bin is for nobody else
+    /// (SDK `MegaClient::rename` and `MegaClient::removeOutSharesFromSubtree`).
+    async fn end_what_is_public(&self, top: NodeHandle) -> Result<()> {
+        self.remove_links_below(top).await?;
+        self.end_shares_below(top).await
     }
 
     /// The name that nobody else of this client may take meanwhile; the rubbish bin has room for any number of one name.
@@ -135,7 +155,6 @@ impl Client {
                 let moves = wanted.folder.is_some() && wanted.folder != parent;
                 let mut plan = Plan {
                     folder: folder.unwrap_or(wanted.node),
-                    into_bin: false,
                     foreign: Vec::new(),
                     rename: None,
                     moves: None,
@@ -161,9 +180,9 @@ impl Client {
                     return Ok(plan);
                 }
                 let bin = tree.roots().rubbish;
-                plan.into_bin = moves && bin.is_some() && target == bin;
+                let onto_bin = moves && bin.is_some() && target == bin;
                 // Two nodes of one name are no conflict in the bin, nor among the roots of incoming shares.
-                if let (Some(wish), Some(target), false) = (name.clone(), target, plan.into_bin) {
+                if let (Some(wish), Some(target), false) = (name.clone(), target, onto_bin) {
                     let claim = Claim {
                         folder: target,
                         name: &wish,
@@ -184,9 +203,12 @@ impl Client {
                 let within_bin = |at: Index| bin.is_some_and(|bin| tree.is_within(at, bin));
                 let note = match target {
                     _ if !moves => None,
-                    Some(_) if plan.into_bin && !within_bin(index) => Some(parent),
-                    Some(target) if within_bin(index) && !within_bin(target) => Some(None),
-                    _ => None,
+                    Some(target) => match (within_bin(index), within_bin(target)) {
+                        (false, true) => Some(parent),
+                        (true, false) => Some(None),
+                        _ => None,
+                    },
+                    None => None,
                 };
                 let new_name = name.filter(|name| own.as_ref() != Some(&name.decoded));
                 if new_name.is_some() {

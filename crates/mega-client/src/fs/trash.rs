@@ -15,8 +15,8 @@ use crate::target::{Target, Want};
 impl Client {
     /// Puts a node into the rubbish bin, with everything below it, and gives it back as it lies there.
     ///
-    /// Where it came from is noted with it, so that [`restore`](Self::restore) finds the way back. Public links of the node and of what is
-    /// below it are removed, as official clients do.
+    /// Where it came from is noted with it, so that [`restore`](Self::restore) finds the way back. Public links and shares of the node and of what is
+    /// below it end, as with official clients; so they do when it is [moved](Self::move_to) there.
     ///
     /// # Errors
     ///
@@ -96,10 +96,6 @@ impl Client {
             let Some(bin) = bin else {
                 return Ok(());
             };
-            self.catch_up().await?;
-            // First links and shares, as in the SDK (`MegaClient::removeOutSharesFromSubtree`): what lies in the bin is for nobody else.
-            self.remove_links_below(node).await?;
-            self.end_shares_below(node).await?;
             let wanted =
                 Relocation { node, folder: Some(bin), name: None, rule: OnConflict::Fail };
             self.relocate(&wanted).await.map(drop)

@@ -6,6 +6,7 @@ use mega_testserver::Fault;
 use crate::fs_links::{in_use, visitor};
 use crate::fs_shares::{FRIEND, become_contacts_with, friends, has_own_key, received};
 use crate::fs_world::{World, wire};
+use crate::place::EMAIL;
 
 const OTHER: &str = "other@example.com";
 
@@ -148,4 +149,56 @@ async fn a_key_that_could_not_be_handed_out_is_handed_out_later() {
     mega.share("/common", FRIEND).await.unwrap_err();
     assert_eq!(mega.exchange_share_keys().await.unwrap().sent, [folder]);
     assert_eq!(received(&friend).await.name(), "common");
+}
+
+#[tokio::test]
+async fn what_goes_into_the_bin_is_for_nobody_else_whoever_made_it_public() {
+    for by_moving in [false, true] {
+        let (world, friend) = friends().await;
+        let mega = &world.mega;
+        world.file("/dir/x", "x").await;
+        world.folder("/dir/common").await;
+        let second = world.place.sign_in().await;
+        let link = second.link("/dir/x").await.unwrap();
+        second.share("/dir/common", FRIEND).await.unwrap();
+        second.share("/dir/common", OTHER).await.unwrap();
+        if by_moving {
+            mega.move_to("/dir", mega.rubbish_bin().unwrap())
+                .await
+                .unwrap();
+        } else {
+            mega.trash("/dir").await.unwrap();
+        }
+        let open = world.place.builder().open_link(link.url()).await;
+        assert_eq!(open.unwrap_err().kind(), ErrorKind::NotFound);
+        assert!(mega.links().is_empty() && mega.shares().is_empty());
+        friend.refresh().await.unwrap();
+        assert!(friend.incoming_shares().is_empty());
+        // Whoever was only invited finds nothing, either.
+        let other = world.person(OTHER).await;
+        let invitation = other.invitations().remove(0);
+        other.accept_invitation(invitation.handle).await.unwrap();
+        assert!(other.incoming_shares().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_goes_into_a_folder_of_the_bin_notes_its_place_too() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    world.file("/dir/x", "x").await;
+    world.folder("/old").await;
+    let old = mega.trash("/old").await.unwrap();
+    mega.link("/dir/x").await.unwrap();
+    let moved = mega.move_to("/dir/x", &old).await.unwrap();
+    assert_eq!(
+        moved.restores_to(),
+        Some(mega.stat("/dir").await.unwrap().handle())
+    );
+    assert!(mega.links().is_empty());
+    let back = mega.restore(&moved).await.unwrap();
+    assert_eq!(mega.path_of(&back).as_deref(), Some("/dir/x"));
+    assert_eq!(back.restores_to(), None);
+    let there = world.model(|model| model.find(EMAIL, "/dir/x"));
+    assert!(there.is_some());
 }
