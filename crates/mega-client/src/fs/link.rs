@@ -424,9 +424,11 @@ impl Client {
             wrap_for_shares(keyring, &[folder], subtree.nodes, subtree.keys.iter())
         })?;
         let reply = match self.change(command.clone()).await {
-            Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
-                self.change(command.clone()).await?
-            }
+            // Doing it twice is doing it once. Whatever the second request comes to, the first may have opened the folder (P3).
+            Err(error) if error.kind() == ErrorKind::OutcomeUnknown => self
+                .change(command.clone())
+                .await
+                .map_err(|again| again.with_kind(ErrorKind::OutcomeUnknown))?,
             other => other?,
         };
         if let Some(other) = reply.existing_owner_key

@@ -15,6 +15,7 @@ use super::conflict::{Claim, OnConflict};
 use super::destination::Destination;
 use super::name::Name;
 use super::release::{foreign_keys, shares_around, subtree_keys, wrap_for_shares};
+use super::trash::half_replaced;
 use crate::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::{AccessLevel, Node, NodeKind};
@@ -48,15 +49,25 @@ impl Relocation {
 struct Plan {
     folder: NodeHandle,
     foreign: Vec<(NodeHandle, NodeKey)>,
-    rename: Option<(SetNodeAttributes, Vec<u8>)>,
+    attributes: Option<NewAttributes>,
     moves: Option<MoveNode>,
     displaced: Option<NodeHandle>,
 }
 
 impl Plan {
     fn is_empty(&self) -> bool {
-        self.rename.is_none() && self.moves.is_none()
+        self.attributes.is_none() && self.moves.is_none()
     }
+}
+
+/// Attributes with another name, or with a note of the old place.
+struct NewAttributes {
+    command: SetNodeAttributes,
+    json: Vec<u8>,
+    /// Whether there is another name among them.
+    renames: bool,
+    /// What puts the old ones back.
+    undo: SetNodeAttributes,
 }
 
 impl Client {
@@ -90,14 +101,9 @@ impl Client {
             self.carry_out(wanted.node, plan).await?
         };
         if let Some(old) = displaced {
-            self.bin(old).await.map_err(|error| {
-                Error::new(
-                    error.kind(),
-                    "the node is in its new place, but the one it replaces could not be put into the rubbish bin",
-                )
-                .with_handles(vec![old])
-                .caused_by(error)
-            })?;
+            self.bin(old)
+                .await
+                .map_err(|error| half_replaced(wanted.node, old, error))?;
         }
         self.node_of(wanted.node)
     }
@@ -156,7 +162,7 @@ impl Client {
                 let mut plan = Plan {
                     folder: folder.unwrap_or(wanted.node),
                     foreign: Vec::new(),
-                    rename: None,
+                    attributes: None,
                     moves: None,
                     displaced: None,
                 };
@@ -229,8 +235,12 @@ impl Client {
                             }));
                     }
                     if after != before {
-                        let command = attributes::command(tree, index, &after)?;
-                        plan.rename = Some((command, after.to_json()));
+                        plan.attributes = Some(NewAttributes {
+                            command: attributes::command(tree, index, &after)?,
+                            json: after.to_json(),
+                            renames: new_name.is_some(),
+                            undo: attributes::command(tree, index, &before)?,
+                        });
                     }
                 }
                 if let (true, Some(target)) = (moves, target) {
@@ -249,9 +259,13 @@ impl Client {
     async fn carry_out(&self, node: NodeHandle, plan: Plan) -> Result<Option<NodeHandle>> {
         self.rewrite_foreign_keys(&plan.foreign).await?;
         let folder = plan.folder;
+        let (mut renames, mut undo) = (false, None);
         // Both travel in one request, in this order.
-        let rename = plan.rename.map(|(command, json)| {
-            self.change_or_done(command, move |tree| {
+        let rename = plan.attributes.map(|new| {
+            renames = new.renames;
+            undo = Some(new.undo);
+            let json = new.json;
+            self.change_or_done(new.command, move |tree| {
                 tree.find(node)
                     .is_some_and(|index| tree.text_of(index) == json)
             })
@@ -264,9 +278,32 @@ impl Client {
                     .is_some_and(|parent| parent.handle == folder)
             })
         });
-        let (renamed, moved) = join(OptionFuture::from(rename), OptionFuture::from(moves)).await;
-        renamed.transpose()?;
-        moved.transpose()?;
+        let unknown = |error: &Error| error.kind() == ErrorKind::OutcomeUnknown;
+        match join(OptionFuture::from(rename), OptionFuture::from(moves)).await {
+            (Some(Err(error)), Some(Ok(()))) if renames => {
+                let text = "the node is in its new place, but it may have its old name";
+                return Err(half_done(text, node, plan.displaced, error));
+            }
+            (Some(Err(error)), Some(Ok(()))) => {
+                tracing::warn!(%node, %error, "the node was moved, but where it came from could not be noted");
+            }
+            (Some(Ok(())), Some(Err(error))) if unknown(&error) => return Err(error),
+            (Some(Ok(())), Some(Err(error))) => {
+                // Nothing of what was wanted is to be left of it (P3).
+                let undone = match undo {
+                    Some(command) => self.change(command).await.map(drop),
+                    None => Ok(()),
+                };
+                let text = "the node has its new name or note, but was not moved";
+                return Err(match undone {
+                    Ok(()) => error,
+                    Err(_) => half_done(text, node, plan.displaced, error),
+                });
+            }
+            (Some(Err(_)), Some(Err(moved))) if unknown(&moved) => return Err(moved),
+            (Some(Err(error)), _) | (_, Some(Err(error))) => return Err(error),
+            _ => {}
+        }
         Ok(plan.displaced)
     }
 
@@ -297,6 +334,19 @@ impl Client {
         }
         Ok(())
     }
+}
+
+/// The error for a part of what was wanted: the call must not look as if nothing had happened (P3).
+fn half_done(
+    text: &'static str,
+    node: NodeHandle,
+    displaced: Option<NodeHandle>,
+    error: Error,
+) -> Error {
+    let handles = std::iter::once(node).chain(displaced).collect();
+    Error::new(ErrorKind::OutcomeUnknown, text)
+        .with_handles(handles)
+        .caused_by(error)
 }
 
 /// The rules of the SDK for moves (`MegaClient::checkmove`).

@@ -3,11 +3,12 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use mega_client::{Client, ErrorKind, OnConflict};
+use mega_client::{AccessLevel, Client, ErrorKind, OnConflict};
+use mega_testserver::{Fault, Lane};
 
-use crate::fs_shares::{FRIEND, friends};
-use crate::fs_world::World;
-use crate::place::EMAIL;
+use crate::fs_shares::{FRIEND, friends, received};
+use crate::fs_world::{World, wire};
+use crate::place::{EMAIL, names};
 
 #[tokio::test]
 async fn nod_7_an_edit_keeps_what_another_client_has_noted_meanwhile() {
@@ -88,6 +89,142 @@ async fn the_current_version_of_a_path_is_deleted_only_if_it_is_the_one_that_was
     assert_eq!(error.kind(), ErrorKind::Precondition, "{error}");
     assert_eq!(world.content(old), "1");
     assert_eq!(world.content(new.handle()), "2");
+}
+
+#[tokio::test]
+async fn p3_what_cannot_be_replaced_is_refused_before_anything_is_done() {
+    let (world, friend) = friends().await;
+    let mega = &world.mega;
+    world.file("/common/x", "old").await;
+    world.file("/common/sub/x", "other").await;
+    let share = mega.share("/common", FRIEND).access(AccessLevel::Full);
+    share.await.unwrap();
+    let folder = received(&friend).await;
+    let source = friend.write("/x", "new").await.unwrap();
+    let sub = mega.stat("/common/sub").await.unwrap().handle();
+    let inner = mega.stat("/common/sub/x").await.unwrap().handle();
+    let errors = [
+        friend
+            .view(&folder)
+            .unwrap()
+            .write("/x", "new")
+            .on_conflict(OnConflict::ReplaceToBin)
+            .await
+            .unwrap_err(),
+        friend
+            .copy(&source, &folder)
+            .on_conflict(OnConflict::ReplaceToBin)
+            .await
+            .map(drop)
+            .unwrap_err(),
+        friend
+            .move_to(inner, &folder)
+            .on_conflict(OnConflict::Replace)
+            .await
+            .unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    }
+    mega.refresh().await.unwrap();
+    assert_eq!(names(mega, "/common").await, ["sub", "x"]);
+    assert_eq!(mega.list(sub).await.unwrap().len(), 1);
+    // What becomes a version needs no bin.
+    friend
+        .copy(&source, &folder)
+        .on_conflict(OnConflict::Replace)
+        .await
+        .unwrap();
+    mega.refresh().await.unwrap();
+    assert_eq!(names(mega, "/common").await, ["sub", "x"]);
+}
+
+#[tokio::test]
+async fn p3_a_replacement_that_is_half_done_says_so_and_names_both() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    let old = world.file("/x", "old").await.handle();
+    let refuse = || world.server().faults().add(Fault::command("m").code(-11));
+    refuse();
+    let error = mega
+        .write("/x", "new")
+        .on_conflict(OnConflict::ReplaceToBin)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+    let nodes = mega.list("/").await.unwrap();
+    let new = nodes.iter().find(|node| node.handle() != old).unwrap();
+    assert_eq!(error.handles(), [new.handle(), old]);
+    mega.trash(new).await.unwrap();
+
+    let moving = world.file("/dir/x", "moving").await.handle();
+    world
+        .server()
+        .faults()
+        .add(Fault::command("m").skip(1).code(-11));
+    let error = mega
+        .move_to(moving, "/")
+        .on_conflict(OnConflict::Replace)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+    assert_eq!(error.handles(), [moving, old]);
+}
+
+#[tokio::test]
+async fn p3_a_node_that_was_moved_without_its_note_or_name_is_not_reported_as_unmoved() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    let file = world.file("/dir/x", "x").await.handle();
+    world.folder("/target").await;
+    let refuse = |command| {
+        let fault = Fault::command(command).code(-11);
+        world.server().faults().add(fault);
+    };
+    // It is moved, but keeps its name.
+    refuse("a");
+    let error = mega.move_to(file, "/target").rename("y").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+    assert!(world.there("/target/x").await.is_some());
+    // It was not moved, and gets its name back.
+    refuse("m");
+    let error = mega.move_to(file, "/dir").rename("y").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AccessDenied, "{error}");
+    assert!(world.there("/target/x").await.is_some());
+    // Nor can the name be taken back.
+    refuse("m");
+    let twice = Fault::command("a").skip(1).code(-11);
+    world.server().faults().add(twice);
+    let error = mega.move_to(file, "/dir").rename("y").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+    assert!(world.there("/target/y").await.is_some());
+    // Where it came from is not noted, but it is in the bin.
+    refuse("a");
+    let binned = mega.trash(file).await.unwrap();
+    assert_eq!(
+        (binned.parent(), binned.restores_to()),
+        (Some(mega.rubbish_bin().unwrap().handle()), None)
+    );
+    // Nothing happened at all.
+    refuse("m");
+    let error = mega.move_to(file, "/dir").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AccessDenied, "{error}");
+}
+
+#[tokio::test]
+async fn p3_a_folder_that_was_opened_is_not_reported_as_refused_when_asking_again_is() {
+    let world = World::without_account_keys().await;
+    let folder = world.folder("/open").await;
+    // The share of the link is made; its packet cannot be fetched any more, and the same command once more is refused.
+    let faults = world.server().faults();
+    faults.add(Fault::lane(Lane::Events).skip(1).kill_session());
+    let error = world.mega.link("/open").await.unwrap_err();
+    let exported = world.model(|model| {
+        let node = model.tree().get(wire(folder.handle()));
+        node.is_some_and(|node| node.exported.is_some())
+    });
+    assert!(exported);
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
 }
 
 /// A thread that waits for ever must fail the test and not hold it up.
