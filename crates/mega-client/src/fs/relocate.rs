@@ -52,6 +52,8 @@ struct Plan {
     attributes: Option<NewAttributes>,
     moves: Option<MoveNode>,
     displaced: Option<NodeHandle>,
+    /// The shares that the others get the keys for, or have them for.
+    shares: Vec<NodeHandle>,
 }
 
 impl Plan {
@@ -165,6 +167,7 @@ impl Client {
                     attributes: None,
                     moves: None,
                     displaced: None,
+                    shares: Vec::new(),
                 };
                 let target = folder.and_then(|folder| tree.find(folder));
                 if moves {
@@ -248,6 +251,7 @@ impl Client {
                     let (keys, foreign) = keys_for_move(tree, keyring, index, target)?;
                     command.share_keys = keys;
                     plan.foreign = foreign;
+                    plan.shares = shares_around(tree, target);
                     plan.moves = Some(command);
                 }
                 Ok(plan)
@@ -270,6 +274,7 @@ impl Client {
                     .is_some_and(|index| tree.text_of(index) == json)
             })
         });
+        let moves_it = plan.moves.is_some();
         let moves = plan.moves.map(|command| {
             self.change_or_done(command, move |tree| {
                 tree.find(node)
@@ -303,6 +308,9 @@ impl Client {
             (Some(Err(_)), Some(Err(moved))) if unknown(&moved) => return Err(moved),
             (Some(Err(error)), _) | (_, Some(Err(error))) => return Err(error),
             _ => {}
+        }
+        if moves_it {
+            self.give_to_who_came(folder, &plan.shares, &[node]).await;
         }
         Ok(plan.displaced)
     }

@@ -1,11 +1,13 @@
 //! What another client of the account has done, and this one has not heard of yet.
 
+use std::future::IntoFuture;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use mega_client::{AccessLevel, Client, ErrorKind, OnConflict};
 use mega_testserver::{Fault, Lane};
 
+use crate::fs_links::visitor;
 use crate::fs_shares::{FRIEND, friends, received};
 use crate::fs_world::{World, wire};
 use crate::place::{EMAIL, names};
@@ -89,6 +91,83 @@ async fn the_current_version_of_a_path_is_deleted_only_if_it_is_the_one_that_was
     assert_eq!(error.kind(), ErrorKind::Precondition, "{error}");
     assert_eq!(world.content(old), "1");
     assert_eq!(world.content(new.handle()), "2");
+}
+
+#[tokio::test]
+async fn sh_1_a_link_opens_what_another_client_has_put_there_unseen() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    world.file("/open/early", "x").await;
+    let second = world.place.sign_in().await;
+    second.create_dir("/open/late").await.unwrap();
+    let link = mega.link("/open").await.unwrap();
+    let guest = visitor(&world, link.url()).await;
+    assert_eq!(names(&guest, "/").await, ["early", "late"]);
+    // The link was taken away and its share with it, unseen: the next one opens, too.
+    second.refresh().await.unwrap();
+    second.remove_link("/open").await.unwrap();
+    second.create_dir("/open/later").await.unwrap();
+    let link = mega.link("/open").await.unwrap();
+    let guest = visitor(&world, link.url()).await;
+    assert_eq!(names(&guest, "/").await, ["early", "late", "later"]);
+}
+
+/// While the answer to another command is under way, what follows is planned and waits.
+async fn while_busy<T>(world: &World, work: impl Future<Output = T>) -> T {
+    let faults = world.server().faults();
+    faults.add(Fault::command("a").delay(Duration::from_millis(700)));
+    let begin = world.server().journal().len();
+    let asked = || {
+        let journal = world.server().journal();
+        journal
+            .iter()
+            .skip(begin)
+            .any(|entry| entry.commands == ["a"])
+    };
+    let client = world.mega.clone();
+    let edit = tokio::spawn(async move {
+        let on = !client.stat("/busy").await.unwrap().is_favourite();
+        client.edit("/busy").favourite(on).await
+    });
+    while !asked() {
+        tokio::task::yield_now().await;
+    }
+    let done = work.await;
+    edit.await.unwrap().unwrap();
+    done
+}
+
+#[tokio::test]
+async fn what_is_put_into_a_folder_while_it_is_linked_can_be_read_by_visitors() {
+    let world = World::without_account_keys().await;
+    let mega = &world.mega;
+    for path in ["/busy", "/moves"] {
+        world.file(path, "x").await;
+    }
+    for path in ["/one", "/two"] {
+        world.folder(path).await;
+    }
+    let one = async {
+        tokio::join!(
+            mega.link("/one").into_future(),
+            mega.create_dir("/one/new").into_future()
+        )
+    };
+    let (link, made) = while_busy(&world, one).await;
+    made.unwrap();
+    let guest = visitor(&world, link.unwrap().url()).await;
+    assert_eq!(names(&guest, "/").await, ["new"]);
+
+    let two = async {
+        tokio::join!(
+            mega.link("/two").into_future(),
+            mega.move_to("/moves", "/two").into_future()
+        )
+    };
+    let (link, moved) = while_busy(&world, two).await;
+    moved.unwrap();
+    let guest = visitor(&world, link.unwrap().url()).await;
+    assert_eq!(names(&guest, "/").await, ["moves"]);
 }
 
 #[tokio::test]

@@ -242,6 +242,7 @@ impl Client {
         for node in &subtree.withheld {
             tracing::warn!(%node, "the node cannot be read, so its key is not given to the receiver of the share");
         }
+        let given = subtree.nodes.clone();
         let mut command = SetShare::grant(folder, target, wire_level(access));
         command.share_keys = self.with_keyring(|keyring| {
             wrap_for_shares(keyring, &[folder], subtree.nodes, subtree.keys.iter())
@@ -264,7 +265,7 @@ impl Client {
             Some(code) => Err(super::put::refused(ApiCode::new(
                 i32::try_from(code).unwrap_or(-1),
             ))),
-            None => Ok(()),
+            None => self.give_what_came(folder, &given).await,
         }
     }
 
