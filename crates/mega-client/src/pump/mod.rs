@@ -16,7 +16,7 @@ use std::time::Duration;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use mega_protocol::events::{ChannelEnd, EventBatch};
-use mega_protocol::{EventStream, SequenceNumber, SequenceTag, SessionId};
+use mega_protocol::{EventStream, SequenceNumber, SequenceTag, SessionId, UserHandle};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
@@ -193,12 +193,17 @@ impl Client {
         })
     }
 
-    /// Applies a batch that was asked for at position `base`, unless the tree has moved on since: then it is old news (EVT-9).
-    fn apply(&self, base: SequenceNumber, batch: &EventBatch) -> Fate {
-        let (me, keys_elsewhere) = match &self.inner.identity {
+    /// Whose events these are, and whether share keys come from elsewhere (KEY-8).
+    fn whose(&self) -> (Option<UserHandle>, bool) {
+        match &self.inner.identity {
             Identity::Account(account) => (Some(account.user), account.has_keys_attribute()),
             Identity::FolderLink | Identity::FileLink(_) => (None, true),
-        };
+        }
+    }
+
+    /// Applies a batch that was asked for at position `base`, unless the tree has moved on since: then it is old news (EVT-9).
+    fn apply(&self, base: SequenceNumber, batch: &EventBatch) -> Fate {
+        let (me, keys_elsewhere) = self.whose();
         let pump = &self.inner.pump;
         if pump.past.is_old(base, batch) {
             if pump.past.too_many() {

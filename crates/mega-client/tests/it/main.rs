@@ -25,6 +25,7 @@ mod fs_pictures;
 mod fs_repair;
 mod fs_shares;
 mod fs_stale;
+mod fs_stale_keys;
 mod fs_unshares;
 mod fs_world;
 mod killed_connections;
