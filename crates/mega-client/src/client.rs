@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
+use mega_crypto::ShareKey;
 use mega_protocol::Api;
 use mega_protocol::{NodeHandle, UserHandle};
 use tokio::sync::broadcast;
@@ -39,8 +40,9 @@ pub(crate) struct Inner {
     pub(crate) api: Api,
     pub(crate) options: Options,
     pub(crate) identity: Identity,
-    pub(crate) keyring: RwLock<Keyring>,
-    pub(crate) tree: RwLock<Tree>,
+    // Not to be had alone for writing with the tree still to be taken: the tree comes first, for everybody.
+    keyring: RwLock<Keyring>,
+    tree: RwLock<Tree>,
     pub(crate) pump: Pump,
     pub(crate) changes: broadcast::Sender<Change>,
     pub(crate) transfers: crate::transfer::Shared,
@@ -154,6 +156,37 @@ impl Client {
                 .write()
                 .unwrap_or_else(PoisonError::into_inner),
         )
+    }
+
+    /// Changes tree and keyring. The tree is taken first, as everybody does who needs both: the other way round two threads would wait for each other.
+    pub(crate) fn with_tree_and_keyring_mut<T>(
+        &self,
+        write: impl FnOnce(&mut Tree, &mut Keyring) -> T,
+    ) -> T {
+        self.with_tree_mut(|tree| {
+            write(
+                tree,
+                &mut self
+                    .inner
+                    .keyring
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner),
+            )
+        })
+    }
+
+    /// Adds the key of a share, for writing into it. What it opens is opened by whoever learns it.
+    pub(crate) fn add_share_key(&self, root: NodeHandle, key: ShareKey) {
+        self.inner
+            .keyring
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add_share(root, key);
+    }
+
+    /// Both locks, for whoever takes them again and again: the first one first.
+    pub(crate) fn locks(&self) -> (&RwLock<Tree>, &RwLock<Keyring>) {
+        (&self.inner.tree, &self.inner.keyring)
     }
 
     pub(crate) fn with_keyring<T>(&self, read: impl FnOnce(&Keyring) -> T) -> T {

@@ -184,9 +184,10 @@ impl Client {
         let Some(keeper) = keeper.as_mut() else {
             return;
         };
+        let (tree, keyring) = self.locks();
         let kept = keeper.keep(Source {
-            tree: &self.inner.tree,
-            keyring: &self.inner.keyring,
+            tree,
+            keyring,
             whole: &cache.whole,
             doubtful: self.inner.pump.doubtful(),
             keys_elsewhere: account.has_keys_attribute(),

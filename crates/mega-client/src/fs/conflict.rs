@@ -6,6 +6,7 @@ use mega_protocol::NodeHandle;
 
 use super::name::Name;
 use super::put::NewFile;
+use super::trash::{bin_for, half_replaced};
 use crate::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::{Node, NodeKind};
@@ -151,6 +152,15 @@ impl Claim<'_> {
         if self.file && self.versions && self.rule != OnConflict::ReplaceToBin {
             place.replaces = Some(record.handle);
         } else {
+            // It goes once the new one is there; that it cannot go is said before.
+            bin_for(tree, old).map_err(|error| {
+                Error::new(
+                    error.kind(),
+                    "the node that has the name cannot be put into the rubbish bin, so it cannot be replaced; delete it first",
+                )
+                .with_handles(vec![record.handle])
+                .caused_by(error)
+            })?;
             place.displaced = Some(record.handle);
         }
         Ok(place)
@@ -204,15 +214,10 @@ impl Client {
             }
             let made = self.put_files(parent, ready).await;
             for ((at, displaced), mut result) in placed.into_iter().zip(made) {
-                if let (Ok(_), Some(old)) = (&result, displaced)
+                if let (Ok(new), Some(old)) = (&result, displaced)
                     && let Err(error) = self.bin(old).await
                 {
-                    result = Err(Error::new(
-                        error.kind(),
-                        "the new file is there, but the one it replaces could not be put into the rubbish bin",
-                    )
-                    .with_handles(vec![old])
-                    .caused_by(error));
+                    result = Err(half_replaced(new.handle(), old, error));
                 }
                 set(&mut results, at, result);
             }

@@ -15,6 +15,7 @@ mod delete;
 mod destination;
 mod edit;
 mod import;
+mod late_keys;
 mod link;
 mod link_list;
 mod locks;

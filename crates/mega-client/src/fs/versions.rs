@@ -101,10 +101,7 @@ impl Client {
     pub fn delete_version(&self, version: impl Into<Target>) -> BoxFuture<'static, Result<()>> {
         let (client, version) = (self.clone(), version.into());
         async move {
-            let deleted = async {
-                let node = client.handle_of(&version, Want::File)?;
-                client.erase(node, true).await
-            };
+            let deleted = async { client.erase_target(&version, Want::File, true).await };
             deleted
                 .await
                 .map_err(|error| error.during("delete version").about(version.to_string()))

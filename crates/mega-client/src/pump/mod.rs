@@ -16,7 +16,7 @@ use std::time::Duration;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use mega_protocol::events::{ChannelEnd, EventBatch};
-use mega_protocol::{EventStream, SequenceNumber, SequenceTag, SessionId};
+use mega_protocol::{EventStream, SequenceNumber, SequenceTag, SessionId, UserHandle};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
@@ -196,12 +196,17 @@ impl Client {
         })
     }
 
-    /// Applies a batch that was asked for at position `base`, unless the tree has moved on since: then it is old news (EVT-9).
-    fn apply(&self, base: SequenceNumber, batch: &EventBatch) -> Fate {
-        let (me, keys_elsewhere) = match &self.inner.identity {
+    /// Whose events these are, and whether share keys come from elsewhere (KEY-8).
+    fn whose(&self) -> (Option<UserHandle>, bool) {
+        match &self.inner.identity {
             Identity::Account(account) => (Some(account.user), account.has_keys_attribute()),
             Identity::FolderLink | Identity::FileLink(_) => (None, true),
-        };
+        }
+    }
+
+    /// Applies a batch that was asked for at position `base`, unless the tree has moved on since: then it is old news (EVT-9).
+    fn apply(&self, base: SequenceNumber, batch: &EventBatch) -> Fate {
+        let (me, keys_elsewhere) = self.whose();
         let pump = &self.inner.pump;
         if pump.past.is_old(base, batch) {
             if pump.past.too_many() {
@@ -209,19 +214,13 @@ impl Client {
             }
             return Fate::Old;
         }
-        // The tree first and the keyring second, as everybody does who needs both: the other way round two threads would wait for each other.
-        let applied = self.with_tree_mut(|tree| {
+        let applied = self.with_tree_and_keyring_mut(|tree, keyring| {
             if tree.position != Some(base) || pump.must_reload() {
                 return None;
             }
-            let mut keyring = self
-                .inner
-                .keyring
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
             let applied = Applier {
                 tree,
-                keyring: &mut keyring,
+                keyring,
                 me,
                 keys_elsewhere,
             }

@@ -1,6 +1,5 @@
 //! Loading the tree anew, when the events cannot be trusted to give the right one.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -12,6 +11,8 @@ use crate::Client;
 use crate::change::Change;
 use crate::client::Identity;
 use crate::error::{Error, ErrorKind, Result};
+use crate::tree::apply::Applier;
+use crate::tree::decrypt::Decrypter;
 use crate::tree::load::Loader;
 
 /// The least time between two reloads, so that they never become a loop (EVT-6).
@@ -72,13 +73,19 @@ impl Client {
         let (mut tree, keyring, _) = loader.finish();
         tree.position = Some(summary.sequence_number);
         tree.tag = summary.tag.clone();
-        *self
-            .inner
-            .keyring
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = keyring;
-        self.with_tree_mut(|current| {
+        let (me, keys_elsewhere) = self.whose();
+        let mut opened = Vec::new();
+        self.with_tree_and_keyring_mut(|current, current_keyring| {
             *current = tree;
+            // What was learnt while the tree was under way is not in the keyring that it was loaded with.
+            current_keyring.take_over(keyring, keys_elsewhere);
+            let mut applier = Applier {
+                tree: current,
+                keyring: current_keyring,
+                me,
+                keys_elsewhere,
+            };
+            applier.open_what_was_closed(&mut Decrypter::default(), &mut opened);
             if let Some(cache) = &self.inner.cache {
                 cache.replaced();
             }
@@ -86,6 +93,8 @@ impl Client {
             // From here on batches are applied again.
             pump.reload_wanted.store(false, Ordering::SeqCst);
         });
+        // Whoever watches reads the whole tree anew, so what has been opened in it is no news.
+        drop(opened);
         let _ = self.inner.changes.send(Change::Reloaded);
         pump.applied.send_modify(|known| {
             if summary.tag > *known {

@@ -225,6 +225,15 @@ impl Tree {
             .find_map(|above| Some((above, self.share(above)?)))
     }
 
+    /// The account has a copy of a node's key now that no share is needed for.
+    pub(crate) fn has_own_key(&mut self, node: NodeHandle, key: &mega_crypto::NodeKey) {
+        if let Some(record) = self.find(node).and_then(|index| self.record_mut(index))
+            && record.key == decrypt::key_bytes(key)
+        {
+            record.flags.set(Flags::FOREIGN, false);
+        }
+    }
+
     /// A copy of everything a caller may ask about a node.
     pub(crate) fn node(&self, index: Index) -> Option<Node> {
         let record = self.records.get(index)?;

@@ -10,12 +10,12 @@ use mega_testserver::{Fault, Lane};
 use crate::fs_world::{World, wire};
 use crate::place::{EMAIL, names};
 
-async fn visitor(world: &World, url: &str) -> Client {
+pub(crate) async fn visitor(world: &World, url: &str) -> Client {
     world.place.builder().open_link(url).await.unwrap()
 }
 
 /// Whether the account notes the share key of a folder as in use.
-fn in_use(world: &World, folder: NodeHandle) -> Option<bool> {
+pub(crate) fn in_use(world: &World, folder: NodeHandle) -> Option<bool> {
     world.model(|model| {
         let user = model.user(EMAIL).unwrap();
         let value = &user.attributes.get("^!keys").unwrap().value;
@@ -93,7 +93,7 @@ async fn sh_1_a_folder_link_opens_without_an_account_until_it_is_removed() {
 }
 
 #[tokio::test]
-async fn visitors_can_read_what_comes_into_a_linked_folder_later() {
+pub(crate) async fn visitors_can_read_what_comes_into_a_linked_folder_later() {
     let world = World::new().await;
     let mega = &world.mega;
     world.file("/file", "x").await;

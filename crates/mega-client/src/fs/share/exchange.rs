@@ -6,7 +6,7 @@ use futures::future::{BoxFuture, FutureExt};
 use mega_crypto::ShareKey;
 use mega_crypto::account_keys::{AccountKeys, ContactStanding, PendingOutShare, PendingRecipient};
 use mega_protocol::commands::{FetchPendingKeys, PendingKey, RemovePendingKeys, SendShareKey};
-use mega_protocol::{NodeHandle, UserHandle};
+use mega_protocol::{NodeHandle, OutgoingShareTarget, UserHandle};
 
 use super::Person;
 use super::verify::{Verified, standing, unusable};
@@ -164,25 +164,19 @@ impl Client {
     /// Opens what the new keys open.
     fn open_with(&self, keys: &[(NodeHandle, ShareKey)]) {
         let me = self.account().ok().map(|account| account.user);
-        let mut keyring = self
-            .inner
-            .keyring
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        for (share, key) in keys {
-            keyring.add_share(*share, key.clone());
-        }
         let mut changes = Vec::new();
-        self.with_tree_mut(|tree| {
+        self.with_tree_and_keyring_mut(|tree, keyring| {
+            for (share, key) in keys {
+                keyring.add_share(*share, key.clone());
+            }
             let mut applier = Applier {
                 tree,
-                keyring: &mut keyring,
+                keyring,
                 me,
                 keys_elsewhere: true,
             };
             applier.open_what_was_closed(&mut Decrypter::default(), &mut changes);
         });
-        drop(keyring);
         for change in changes {
             // Nobody listening is no error.
             let _ = self.inner.changes.send(change);
@@ -207,16 +201,7 @@ impl Client {
         let user = UserHandle::from_bytes(contact.keys.user().to_bytes());
         self.ask(SendShareKey::new(user, folder, wrapped)).await?;
         let waiting = PendingOutShare::new(node, PendingRecipient::user(contact.keys.user()));
-        self.change_account_keys(|keys| {
-            let waits = keys.pending_out_shares().contains(&waiting);
-            let waiting = waiting.clone();
-            let edit: Edit = Box::new(move |edit| {
-                edit.remove_pending_out_share(&waiting);
-                Ok(())
-            });
-            Ok(((), waits.then_some(edit)))
-        })
-        .await
+        self.forget_waiting(&waiting).await
     }
 
     /// Hands out what waited for an invitation, or for the rest of an interrupted call.
@@ -236,26 +221,42 @@ impl Client {
                 continue;
             };
             let handed = async {
-                let contact = self.verified_contact(user).await?;
-                self.pin(&contact).await?;
-                self.hand_out(folder, &contact).await?;
-                self.change_account_keys(|known| {
-                    let waits = known.pending_out_shares().contains(&share);
-                    let share = share.clone();
-                    let edit: Edit = Box::new(move |edit| {
-                        edit.remove_pending_out_share(&share);
-                        Ok(())
-                    });
-                    Ok(((), waits.then_some(edit)))
-                })
-                .await
+                // Whoever of this client is about to share the folder has noted it before, and is let finish.
+                let _folder = self.inner.fs.attributes.lock(folder).await;
+                let shared = self.with_tree(|tree, _| {
+                    let mut shared = tree.people.shared_with(folder).iter();
+                    shared.any(|(to, _)| *to == OutgoingShareTarget::User(user))
+                });
+                if shared {
+                    let contact = self.verified_contact(user).await?;
+                    self.pin(&contact).await?;
+                    self.hand_out(folder, &contact).await?;
+                }
+                // A share that has ended since, or never came about, leaves a note that must not serve: the key would be with somebody to whom nobody has given the folder.
+                self.forget_waiting(&share).await?;
+                Ok(shared)
             };
             match handed.await {
-                Ok(()) => done.sent.push(folder),
+                Ok(true) => done.sent.push(folder),
+                Ok(false) => {}
                 Err(error) => done.failed.push((folder, error)),
             }
         }
         Ok(())
+    }
+
+    /// Removes the note that a key is to be handed out.
+    async fn forget_waiting(&self, share: &PendingOutShare) -> Result<()> {
+        self.change_account_keys(|keys| {
+            let waits = keys.pending_out_shares().contains(share);
+            let share = share.clone();
+            let edit: Edit = Box::new(move |edit| {
+                edit.remove_pending_out_share(&share);
+                Ok(())
+            });
+            Ok(((), waits.then_some(edit)))
+        })
+        .await
     }
 }
 
