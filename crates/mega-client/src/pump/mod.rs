@@ -208,17 +208,18 @@ impl Client {
     fn apply(&self, base: SequenceNumber, batch: &EventBatch) -> Fate {
         let (me, keys_elsewhere) = self.whose();
         let pump = &self.inner.pump;
-        if pump.past.is_old(base, batch) {
-            if pump.past.too_many() {
-                self.demand_reload();
-            }
-            return Fate::Old;
-        }
         let applied = self.with_tree_and_keyring_mut(|tree, keyring| {
             if tree.position != Some(base) || pump.must_reload() {
-                return None;
+                return Err(Fate::Overtaken);
             }
-            let applied = Applier {
+            // Only of news about where the tree is now: whoever asked at the same time as others is overtaken by them, and told nothing false.
+            if pump.past.is_old(base, batch) {
+                if pump.past.too_many() {
+                    self.demand_reload();
+                }
+                return Err(Fate::Old);
+            }
+            let mut applied = Applier {
                 tree,
                 keyring,
                 me,
@@ -230,22 +231,25 @@ impl Client {
                 // With the tree still held: nothing is applied on top of it.
                 self.demand_reload();
             }
-            Some(applied)
+            // Told with the tree still held, so that nobody hears of a later batch first. Nobody listening is no error.
+            for change in std::mem::take(&mut applied.changes) {
+                let _ = self.inner.changes.send(change);
+            }
+            if !applied.reload && !batch.more {
+                let _ = self.inner.changes.send(Change::CaughtUp);
+            }
+            Ok(applied)
         });
-        let Some(applied) = applied else {
-            return Fate::Overtaken;
+        let applied = match applied {
+            Ok(applied) => applied,
+            Err(fate) => return fate,
         };
-        for change in applied.changes {
-            // Nobody listening is no error.
-            let _ = self.inner.changes.send(change);
-        }
         if applied.reload {
             return Fate::Overtaken;
         }
         pump.renewed.store(false, Ordering::SeqCst);
         pump.fruitless.store(0, Ordering::SeqCst);
         if !batch.more {
-            let _ = self.inner.changes.send(Change::CaughtUp);
             self.keep_soon();
         }
         // While more is to come, the last tag may have packets in it.
@@ -266,8 +270,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`SessionExpired`](ErrorKind::SessionExpired), or [`Timeout`](ErrorKind::Timeout) when the service cannot be reached within the
-    /// [deadline](crate::ClientBuilder::deadline), or [`Protocol`](ErrorKind::Protocol) when its news make no sense although the tree was loaded anew.
+    /// [`SessionExpired`](ErrorKind::SessionExpired), or [`Timeout`](ErrorKind::Timeout) when the service cannot be reached, or does not come to the end of its
+    /// news, within the [deadline](crate::ClientBuilder::deadline) (10 seconds at least), or [`Protocol`](ErrorKind::Protocol) when its news make no sense although the tree was loaded anew.
     ///
     /// Cancel safety: what was applied stays applied.
     pub async fn refresh(&self) -> Result<()> {
@@ -275,6 +279,8 @@ impl Client {
             return Ok(());
         }
         let patience = self.options().deadline.max(LEAST_PATIENCE);
+        // RTY-12: for all rounds together, since a service that always has more to tell would keep the caller here for ever.
+        let mut until = Instant::now() + patience;
         let (mut renewed, mut reloads) = (false, 0);
         let left = self.left_to_the_tree();
         loop {
@@ -288,15 +294,14 @@ impl Client {
                 self.reloaded()
                     .await
                     .map_err(|error| error.during("refresh"))?;
+                until = Instant::now() + patience;
             }
             // The first request of a fresh channel is answered at once; the driver's may be waiting for news.
             let base = self.position()?;
             let mut channel = self.api().events(base);
-            let Ok(next) = tokio::time::timeout(patience, channel.next_batch()).await else {
-                return Err(
-                    Error::new(ErrorKind::Timeout, "the service told no news in time")
-                        .during("refresh"),
-                );
+            let Ok(next) = tokio::time::timeout_at(until, channel.next_batch()).await else {
+                let text = "the service did not come to the end of its news in time";
+                return Err(Error::new(ErrorKind::Timeout, text).during("refresh"));
             };
             match next {
                 Ok(batch) => {

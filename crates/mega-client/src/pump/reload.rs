@@ -92,14 +92,15 @@ impl Client {
             pump.past.arrive(summary.sequence_number);
             // From here on batches are applied again.
             pump.reload_wanted.store(false, Ordering::SeqCst);
-        });
-        // Whoever watches reads the whole tree anew, so what has been opened in it is no news.
-        drop(opened);
-        let _ = self.inner.changes.send(Change::Reloaded);
-        pump.applied.send_modify(|known| {
-            if summary.tag > *known {
-                *known = summary.tag;
-            }
+            // Whoever watches reads the whole tree anew, so what has been opened in it is no news.
+            drop(opened);
+            let _ = self.inner.changes.send(Change::Reloaded);
+            // What the tree holds now, and be it less than before: a service that was restored from a backup counts from there.
+            pump.applied.send_modify(|known| {
+                if summary.tag.is_some() {
+                    *known = summary.tag;
+                }
+            });
         });
         pump.loads
             .send_modify(|count| *count = count.wrapping_add(1));

@@ -307,6 +307,10 @@ impl Upload {
             }
             None => (None, None),
         };
+        if resumed.is_some() {
+            // Whether that run has made the node can only be told by a tree that is up to date.
+            client.refresh().await?;
+        }
         if let (Some(journal), Some(resumed), Folder::Known(folder)) =
             (&journal, &resumed, &spot.folder)
             && let Some(node) = client.made_before(*folder, resumed)
@@ -418,7 +422,9 @@ async fn copied(
                 .modified()
                 .is_some_and(|time| same_time(Some(time), modified)) =>
         {
-            client.set_modified(&copy, modified).await?;
+            let timed = client.set_modified(&copy, modified).await;
+            // The copy is there; another try would meet it.
+            timed.map_err(Error::although_done)?;
             let made = client.file_node(&Target::from(copy.handle()))?;
             Ok(Some(made))
         }

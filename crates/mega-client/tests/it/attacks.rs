@@ -304,6 +304,90 @@ async fn att_6_att_7_key_7_nod_5_keys_of_others_are_never_rewritten_unasked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn evt_9_answers_that_others_have_overtaken_are_no_old_news() {
+    let (memory, _) = world();
+    let mega = signed_in(&memory).await;
+    let make = |path: &str| {
+        memory
+            .service
+            .with_model(|model| model.make_folder(EMAIL, path))
+    };
+    make("/one");
+    // Five ask at once; the answers to four of them come when the tree has long gone on.
+    let events = mega_testserver::Lane::Events;
+    let late = Fault::lane(events).delay(Duration::from_secs(20));
+    memory.service.faults().add(late.skip(1).times(4));
+    let asking = (0..5).map(|_| {
+        let mega = mega.clone();
+        tokio::spawn(async move { mega.refresh().await })
+    });
+    let asking: Vec<_> = asking.collect();
+    while memory.service.faults().pending() > 0 {
+        tokio::task::yield_now().await;
+    }
+    make("/two");
+    mega.refresh().await.unwrap();
+    assert!(mega.exists("/two").await.unwrap());
+    memory.asked();
+    for asked in asking {
+        asked.await.unwrap().unwrap();
+    }
+    let loads = memory.asked();
+    let loads = loads.iter().filter(|asked| asked.commands() == ["f"]);
+    assert_eq!(loads.count(), 0, "nobody has rolled anything back");
+}
+
+/// A service that always has more to tell, and nothing to say.
+struct Talkative {
+    memory: Arc<Memory>,
+    told: std::sync::atomic::AtomicU64,
+}
+
+impl mega_client::Transport for Talkative {
+    fn request(
+        &self,
+        request: mega_protocol::HttpRequest,
+    ) -> mega_protocol::BoxFuture<
+        '_,
+        Result<mega_protocol::HttpResponse, mega_protocol::transport::TransportError>,
+    > {
+        if !request.url.path_and_query().starts_with("/wsc") {
+            return self.memory.request(request);
+        }
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let told = self.told.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let reply = format!(r#"{{"a":[],"sn":"{told:010}A","ir":1}}"#);
+            Ok(mega_protocol::HttpResponse::new(
+                200,
+                std::iter::empty::<(&str, &str)>().collect(),
+                mega_protocol::Body::from_bytes(reply),
+            ))
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rty_12_a_service_that_always_has_more_to_tell_does_not_keep_a_refresh_for_ever() {
+    let (memory, _) = world();
+    let talkative = Arc::new(Talkative {
+        memory: Arc::clone(&memory),
+        told: 1.into(),
+    });
+    let builder = mega_client::Client::builder()
+        .origin(crate::memory::ORIGIN)
+        .deadline(Duration::from_secs(30))
+        .transport(talkative)
+        .allow_legacy_v1(true);
+    let mega = builder
+        .login(mega_client::Credentials::new(EMAIL, PASSWORD))
+        .await
+        .unwrap();
+    let error = mega.refresh().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn att_14_evt_9_an_old_batch_of_events_does_not_take_the_tree_back() {
     let (memory, _) = world();
     let mega = signed_in(&memory).await;
