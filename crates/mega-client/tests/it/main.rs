@@ -12,6 +12,7 @@ mod cancelled;
 mod changes;
 mod child;
 mod conformance;
+mod event_timing;
 mod fault_matrix;
 mod fs_bulk;
 mod fs_copies;

@@ -129,7 +129,8 @@ async fn inv_2_a_change_that_may_have_been_made_is_not_sent_again_in_the_name_of
     // The folder is made, the reply is lost, and the same request is refused since the session has died meanwhile.
     let faults = memory.service.faults();
     faults.add(Fault::command("p").lose_reply());
-    faults.add(Fault::command("p").code(-15));
+    faults.add(Fault::command("p").skip(1).code(-15));
+    faults.add(Fault::command("p").skip(1).forget_ids());
     memory.asked();
     mega.create_dir("/once").await.unwrap();
     assert_eq!(faults.pending(), 0, "all of it has happened");
