@@ -13,9 +13,13 @@ pub trait Bench: Send + Sync + 'static {
     fn builder(&self) -> ClientBuilder;
 
     /// A client that signs in anew to the account under test.
+    ///
+    /// Cancel safety: the suite drops it only when a check takes longer than [its patience](super::Suite::patience).
     fn client(&self) -> BoxFuture<'_, Result<Client>>;
 
     /// A client of another person, on the same service. Without one, the lines about shares are not applicable.
+    ///
+    /// Cancel safety: as for [`client`](Self::client).
     fn other_person(&self) -> Option<BoxFuture<'_, Result<Client>>> {
         None
     }

@@ -92,6 +92,8 @@ impl Suite {
     /// # Errors
     ///
     /// When the place cannot be prepared: no sign-in, no folder to work in, or an id that does not exist.
+    ///
+    /// Cancel safety: what the checks have made in the account and in the [scratch folder](super::Bench::scratch) so far stays there.
     pub async fn run(self) -> Result<Report> {
         let mut wanted: Vec<&'static Check> = Vec::new();
         match &self.only {

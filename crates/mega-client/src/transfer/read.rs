@@ -154,6 +154,8 @@ impl IntoFuture for Read {
 ///
 /// [`Misuse`](crate::ErrorKind::Misuse) for a range that starts at or beyond the end of the file (unless both are
 /// empty), ends before it starts, or is larger than the limit; else as for [`Read`].
+///
+/// Cancel safe: it can be dropped at any time.
 #[derive(Debug)]
 #[must_use = "nothing happens until it is awaited"]
 pub struct ReadRange {
