@@ -97,6 +97,7 @@ def main():
             calls.extend(given[kind])
         else:
             silent.append(f"{file.relative_to(ROOT)}:{line}: {kind[1]}")
+    count = len(calls) + len(silent)
     for place, name, said in calls:
         found = SAID.search(said)
         if not found:
@@ -106,7 +107,7 @@ def main():
     if not calls:
         print("no public async call was found, so the search is wrong", file=sys.stderr)
         return 1
-    print(f"{len(calls) + len(silent)} public async calls, {len(silent)} say nothing about cancellation")
+    print(f"{count} public async calls, {len(silent)} say nothing about cancellation")
     for line in silent:
         print(f"says nothing about cancellation: {line}", file=sys.stderr)
     return 1 if silent else 0

@@ -10,7 +10,8 @@ use super::report::{Outcome, Report, Row};
 use super::subject::{Cx, Ground};
 use super::{Check, Stop};
 use super::{
-    copying, deleting, folders, general, listing, moving, reading, scale, sharing, stat, writing,
+    copying, deleting, folders, general, listing, moving, placing, reading, scale, sharing, stat,
+    writing,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -21,6 +22,7 @@ pub fn checks() -> impl Iterator<Item = &'static Check> {
         stat::CHECKS,
         reading::CHECKS,
         writing::CHECKS,
+        placing::CHECKS,
         folders::CHECKS,
         deleting::CHECKS,
         moving::CHECKS,

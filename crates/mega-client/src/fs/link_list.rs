@@ -174,20 +174,16 @@ impl Client {
         if !linked {
             return Ok(());
         }
-        gone(
-            self.change_or_done(RemoveLink::new(node), |tree: &Tree| {
-                tree.link(node).is_none()
-            })
-            .await,
-        )?;
+        let removed = self.change_or_done(RemoveLink::new(node), |tree: &Tree| {
+            tree.link(node).is_none()
+        });
+        self.gone(removed.await).await?;
         if !folder {
             return Ok(());
         }
         let end = SetShare::revoke(node, ShareTarget::Everyone);
-        gone(
-            self.change_or_done(end, |tree: &Tree| !tree.is_shared_out(node))
-                .await,
-        )?;
+        let ended = self.change_or_done(end, |tree: &Tree| !tree.is_shared_out(node));
+        self.gone(ended.await).await?;
         if self.account()?.has_keys_attribute()
             && self.with_tree(|tree, _| !tree.is_shared_out(node))
             && let Err(error) = self.share_key_unused(node).await
@@ -197,13 +193,16 @@ impl Client {
         }
         Ok(())
     }
-}
 
-/// What is gone already need not be removed.
-fn gone(result: Result<()>) -> Result<()> {
-    match result {
-        Err(error) if error.code() == Some(ApiCode::ENOENT) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        other => other,
+    /// What is gone already need not be removed. Who removed it has told us nothing yet, so that is asked for: the tree shows it when the call returns.
+    async fn gone(&self, result: Result<()>) -> Result<()> {
+        match result {
+            Err(error)
+                if error.code() == Some(ApiCode::ENOENT) || error.kind() == ErrorKind::NotFound =>
+            {
+                self.catch_up().await.map_err(Error::although_done)
+            }
+            other => other,
+        }
     }
 }

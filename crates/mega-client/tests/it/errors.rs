@@ -1,6 +1,6 @@
 //! What errors say: the operation, what it was done to, a kind to branch on. One row for each call that can fail.
 
-use std::future::IntoFuture;
+use std::future::ready;
 use std::io;
 
 use mega_client::{
@@ -28,7 +28,7 @@ impl<T> Failure for Bulk<T> {
     }
 }
 
-/// Checks one failed call: operation, subject (`None` for calls about the account as a whole), kind.
+/// What is wrong with the errors that were looked at.
 struct Table(Vec<String>);
 
 impl Table {
@@ -63,25 +63,17 @@ impl Table {
         }
     }
 
-    async fn call<C>(&mut self, operation: &str, subject: &str, kind: ErrorKind, call: C)
-    where
-        C: IntoFuture,
-        C::Output: Failure,
-    {
-        self.row(operation, Some(subject), kind, call.await);
-    }
-
-    async fn account<C>(&mut self, operation: &str, kind: ErrorKind, call: C)
-    where
-        C: IntoFuture,
-        C::Output: Failure,
-    {
-        self.row(operation, None, kind, call.await);
-    }
-
     fn check(self) {
         assert!(self.0.is_empty(), "{:#?}", self.0);
     }
+}
+
+/// Rows of a table: `operation of subject => kind: call`, without a subject for calls about the account as a whole.
+macro_rules! rows {
+    ($table:ident; $($operation:literal $(of $subject:expr)? => $kind:path: $call:expr;)*) => {$(
+        let subject: Option<&str> = None $(.or(Some($subject)))?;
+        $table.row($operation, subject, $kind, $call.await);
+    )*};
 }
 
 #[tokio::test]
@@ -99,297 +91,98 @@ async fn every_call_for_a_node_names_itself_the_node_and_a_kind() {
     let gone = "/no/such";
 
     // Looking.
-    table.call("stat", gone, NotFound, mega.stat(gone)).await;
-    table.call("list", gone, NotFound, mega.list(gone)).await;
-    table
-        .call(
-            "list",
-            "/dir/file.txt",
-            NotADirectory,
-            mega.list("/dir/file.txt"),
-        )
-        .await;
-    table
-        .call("search", gone, NotFound, mega.search(gone))
-        .await;
-    table.call("usage", gone, NotFound, mega.usage(gone)).await;
-    table
-        .call("versions", gone, NotFound, mega.versions(gone))
-        .await;
-    table.row("view", Some(gone), NotFound, mega.view(gone));
-    // Changing.
-    table
-        .call("rename", gone, NotFound, mega.rename(gone, "x"))
-        .await;
-    table
-        .call("move", gone, NotFound, mega.move_to(gone, "/dir"))
-        .await;
-    table
-        .call("move", gone, NotFound, mega.move_all([gone], "/dir"))
-        .await;
-    table
-        .call("copy", gone, NotFound, mega.copy(gone, "/dir"))
-        .await;
-    table
-        .call("edit", gone, NotFound, mega.edit(gone).favourite(true))
-        .await;
-    table
-        .call(
-            "edit",
-            gone,
-            NotFound,
-            mega.edit_all([gone]).favourite(true),
-        )
-        .await;
-    table
-        .call("edit", gone, NotFound, mega.set_favourite(gone, true))
-        .await;
+    rows! { table;
+        "stat" of gone => NotFound: mega.stat(gone);
+        "list" of gone => NotFound: mega.list(gone);
+        "list" of "/dir/file.txt" => NotADirectory: mega.list("/dir/file.txt");
+        "search" of gone => NotFound: mega.search(gone);
+        "usage" of gone => NotFound: mega.usage(gone);
+        "versions" of gone => NotFound: mega.versions(gone);
+        "view" of gone => NotFound: ready(mega.view(gone));
+        // Changing.
+        "rename" of gone => NotFound: mega.rename(gone, "x");
+        "move" of gone => NotFound: mega.move_to(gone, "/dir");
+        "move" of gone => NotFound: mega.move_all([gone], "/dir");
+        "copy" of gone => NotFound: mega.copy(gone, "/dir");
+        "edit" of gone => NotFound: mega.edit(gone).favourite(true);
+        "edit" of gone => NotFound: mega.edit_all([gone]).favourite(true);
+        "edit" of gone => NotFound: mega.set_favourite(gone, true);
+    }
     let epoch = std::time::SystemTime::UNIX_EPOCH;
-    table
-        .call("edit", gone, NotFound, mega.set_modified(gone, epoch))
-        .await;
-    table
-        .call(
-            "create folder",
-            "/dir/file.txt/x",
-            NotADirectory,
-            mega.create_dir("/dir/file.txt/x"),
-        )
-        .await;
-    table
-        .call(
-            "create folder",
-            "/dir/file.txt/x",
-            NotADirectory,
-            mega.create_dirs(["/dir/file.txt/x"]),
-        )
-        .await;
-    // Removing.
-    table.call("trash", gone, NotFound, mega.trash(gone)).await;
-    table
-        .call("trash", gone, NotFound, mega.trash_all([gone]))
-        .await;
-    table
-        .call("restore", gone, NotFound, mega.restore(gone))
-        .await;
-    table
-        .call("restore", gone, NotFound, mega.restore_all([gone]))
-        .await;
-    table
-        .call("delete", gone, NotFound, mega.delete(gone))
-        .await;
-    table
-        .call("delete", gone, NotFound, mega.delete_all([gone]))
-        .await;
-    table.call("trash", gone, NotFound, mega.remove(gone)).await;
-    table
-        .call("remove folder", gone, NotFound, mega.remove_dir(gone))
-        .await;
-    table
-        .call(
-            "remove folder",
-            "/dir",
-            ErrorKind::NotEmpty,
-            mega.remove_dir("/dir"),
-        )
-        .await;
-    table
-        .call(
-            "restore version",
-            gone,
-            NotFound,
-            mega.restore_version(gone),
-        )
-        .await;
-    table
-        .call(
-            "restore version",
-            "/dir/file.txt",
-            Misuse,
-            mega.restore_version("/dir/file.txt"),
-        )
-        .await;
-    table
-        .call("delete version", gone, NotFound, mega.delete_version(gone))
-        .await;
-    table
-        .call(
-            "delete versions",
-            gone,
-            NotFound,
-            mega.delete_versions(gone),
-        )
-        .await;
-    // Content.
-    table.call("read", gone, NotFound, mega.read(gone)).await;
-    table
-        .call("read", "/dir", IsADirectory, mega.read("/dir"))
-        .await;
-    table
-        .call("read", gone, NotFound, mega.read(gone).range(0..1))
-        .await;
-    table
-        .call(
-            "read",
-            "/dir/file.txt",
-            Misuse,
-            mega.read("/dir/file.txt").range(9..),
-        )
-        .await;
-    table
-        .call("read", gone, NotFound, mega.read(gone).last(1))
-        .await;
-    table.call("open", gone, NotFound, mega.open(gone)).await;
-    table
-        .call("download", gone, NotFound, mega.download(gone, &absent))
-        .await;
-    table
-        .call(
-            "download folder",
-            gone,
-            NotFound,
-            mega.download_folder(gone, &absent),
-        )
-        .await;
-    table
-        .call("verify", gone, NotFound, mega.verify(&here, gone))
-        .await;
-    table
-        .call("verify", "/dir", IsADirectory, mega.verify(&here, "/dir"))
-        .await;
-    table
-        .call(
-            "verify",
-            &absent_text,
-            NotFound,
-            mega.verify(&absent, "/dir/file.txt"),
-        )
-        .await;
-    table
-        .call("upload", &absent_text, NotFound, mega.upload(&absent, "/x"))
-        .await;
-    table
-        .call(
-            "upload folder",
-            &absent_text,
-            NotFound,
-            mega.upload_folder(&absent, "/x"),
-        )
-        .await;
+    rows! { table;
+        "edit" of gone => NotFound: mega.set_modified(gone, epoch);
+        "create folder" of "/dir/file.txt/x" => NotADirectory: mega.create_dir("/dir/file.txt/x");
+        "create folder" of "/dir/file.txt/x" => NotADirectory: mega.create_dirs(["/dir/file.txt/x"]);
+        // Removing.
+        "trash" of gone => NotFound: mega.trash(gone);
+        "trash" of gone => NotFound: mega.trash_all([gone]);
+        "restore" of gone => NotFound: mega.restore(gone);
+        "restore" of gone => NotFound: mega.restore_all([gone]);
+        "delete" of gone => NotFound: mega.delete(gone);
+        "delete" of gone => NotFound: mega.delete_all([gone]);
+        "trash" of gone => NotFound: mega.remove(gone);
+        "remove folder" of gone => NotFound: mega.remove_dir(gone);
+        "remove folder" of "/dir" => ErrorKind::NotEmpty: mega.remove_dir("/dir");
+        "restore version" of gone => NotFound: mega.restore_version(gone);
+        "restore version" of "/dir/file.txt" => Misuse: mega.restore_version("/dir/file.txt");
+        "delete version" of gone => NotFound: mega.delete_version(gone);
+        "delete versions" of gone => NotFound: mega.delete_versions(gone);
+        // Content.
+        "read" of gone => NotFound: mega.read(gone);
+        "read" of "/dir" => IsADirectory: mega.read("/dir");
+        "read" of gone => NotFound: mega.read(gone).range(0..1);
+        "read" of "/dir/file.txt" => Misuse: mega.read("/dir/file.txt").range(9..);
+        "read" of gone => NotFound: mega.read(gone).last(1);
+        "open" of gone => NotFound: mega.open(gone);
+        "download" of gone => NotFound: mega.download(gone, &absent);
+        "download folder" of gone => NotFound: mega.download_folder(gone, &absent);
+        "verify" of gone => NotFound: mega.verify(&here, gone);
+        "verify" of "/dir" => IsADirectory: mega.verify(&here, "/dir");
+        "verify" of &absent_text => NotFound: mega.verify(&absent, "/dir/file.txt");
+        "upload" of &absent_text => NotFound: mega.upload(&absent, "/x");
+        "upload folder" of &absent_text => NotFound: mega.upload_folder(&absent, "/x");
+    }
     let into = "/dir/file.txt/x";
-    table
-        .call("upload", into, NotADirectory, mega.write(into, "x"))
-        .await;
-    table
-        .call(
-            "upload",
-            into,
-            NotADirectory,
-            mega.write_from(into, &b"x"[..]),
-        )
-        .await;
-    table
-        .call("write", into, NotADirectory, mega.writer(into))
-        .await;
+    rows! { table;
+        "upload" of into => NotADirectory: mega.write(into, "x");
+        "upload" of into => NotADirectory: mega.write_from(into, &b"x"[..]);
+        "write" of into => NotADirectory: mega.writer(into);
+    }
     let once = mega_client::OnConflict::Fail;
     let taken = mega.write("/dir/file.txt", "x").on_conflict(once);
-    table
-        .call("upload", "/dir/file.txt", AlreadyExists, taken)
-        .await;
-    // Pictures.
-    table
-        .call("thumbnail", gone, NotFound, mega.thumbnail(gone))
-        .await;
-    table
-        .call("preview", gone, NotFound, mega.preview(gone))
-        .await;
-    table
-        .call(
-            "set thumbnail",
-            gone,
-            NotFound,
-            mega.set_thumbnail(gone, "x"),
-        )
-        .await;
-    table
-        .call(
-            "set preview",
-            "/dir/file.txt",
-            Misuse,
-            mega.set_preview("/dir/file.txt", ""),
-        )
-        .await;
-    // Many at once, and for other people.
-    table
-        .call("dedupe", gone, NotFound, mega.dedupe(gone))
-        .await;
-    table
-        .call("dedupe", gone, NotFound, mega.merge_folders(gone))
-        .await;
-    table
-        .call(
-            "repair",
-            &absent_text,
-            NotFound,
-            mega.repair(&absent, "/dir"),
-        )
-        .await;
-    table
-        .call("repair keys", gone, NotFound, mega.repair_keys(gone))
-        .await;
-    table.call("link", gone, NotFound, mega.link(gone)).await;
-    table
-        .call("link", gone, NotFound, mega.link_all([gone]))
-        .await;
-    table
-        .call("remove link", gone, NotFound, mega.remove_link(gone))
-        .await;
-    table
-        .call("remove link", gone, NotFound, mega.remove_links([gone]))
-        .await;
-    table
-        .call(
-            "share",
-            gone,
-            NotFound,
-            mega.share(gone, "ann@example.com")
-                .access(AccessLevel::Read),
-        )
-        .await;
-    table
-        .call(
-            "unshare",
-            gone,
-            NotFound,
-            mega.unshare(gone, "ann@example.com"),
-        )
-        .await;
-    table
-        .call(
-            "unshare",
-            "/dir",
-            NotFound,
-            mega.unshare("/dir", "ann@example.com"),
-        )
-        .await;
+    rows! { table;
+        "upload" of "/dir/file.txt" => AlreadyExists: taken;
+        // Pictures.
+        "thumbnail" of gone => NotFound: mega.thumbnail(gone);
+        "preview" of gone => NotFound: mega.preview(gone);
+        "set thumbnail" of gone => NotFound: mega.set_thumbnail(gone, "x");
+        "set preview" of "/dir/file.txt" => Misuse: mega.set_preview("/dir/file.txt", "");
+        // Many at once, and for other people.
+        "dedupe" of gone => NotFound: mega.dedupe(gone);
+        "dedupe" of gone => NotFound: mega.merge_folders(gone);
+        "repair" of &absent_text => NotFound: mega.repair(&absent, "/dir");
+        "repair keys" of gone => NotFound: mega.repair_keys(gone);
+        "link" of gone => NotFound: mega.link(gone);
+        "link" of gone => NotFound: mega.link_all([gone]);
+        "remove link" of gone => NotFound: mega.remove_link(gone);
+        "remove link" of gone => NotFound: mega.remove_links([gone]);
+        "share" of gone => NotFound: mega.share(gone, "ann@example.com").access(AccessLevel::Read);
+        "unshare" of gone => NotFound: mega.unshare(gone, "ann@example.com");
+        "unshare" of "/dir" => NotFound: mega.unshare("/dir", "ann@example.com");
+    }
     let link = mega.link("/dir").await.unwrap();
     let other = world.place.builder().open_link(link.url()).await.unwrap();
-    table
-        .call(
-            "import",
-            gone,
-            NotFound,
-            mega.import(&other, "/").only(gone),
-        )
-        .await;
+    rows! { table;
+        "import" of gone => NotFound: mega.import(&other, "/").only(gone);
+    }
     // A handle is named as it is written.
     let nobody = NodeHandle::from_bytes([0xFE, 1, 2, 3, 4, 5]);
     let text = nobody.to_string();
-    table.call("stat", &text, NotFound, mega.stat(nobody)).await;
-    table.call("read", &text, NotFound, mega.read(nobody)).await;
-    table
-        .call("delete", &text, NotFound, mega.delete(nobody))
-        .await;
+    rows! { table;
+        "stat" of &text => NotFound: mega.stat(nobody);
+        "read" of &text => NotFound: mega.read(nobody);
+        "delete" of &text => NotFound: mega.delete(nobody);
+    }
     // Twins: the handles are in the text.
     let twin = mega
         .write("/dir/file.txt", "x")
@@ -397,7 +190,9 @@ async fn every_call_for_a_node_names_itself_the_node_and_a_kind() {
     twin.await.unwrap();
     let ambiguous = mega.read("/dir/file.txt").await;
     assert_eq!(ambiguous.as_ref().unwrap_err().handles().len(), 2);
-    table.row("read", Some("/dir/file.txt"), Ambiguous, ambiguous);
+    rows! { table;
+        "read" of "/dir/file.txt" => Ambiguous: ready(ambiguous);
+    }
     table.check();
 }
 
@@ -413,90 +208,47 @@ async fn ls_9_every_call_that_takes_a_path_refuses_two_dots_and_names_the_path()
     let up = "/dir/../dir/file.txt";
     let mut table = Table(Vec::new());
     for mega in [mega, &mega.view("/dir").unwrap()] {
-        table.call("stat", up, Misuse, mega.stat(up)).await;
-        table.call("exists", up, Misuse, mega.exists(up)).await;
-        table.row("find", Some(up), Misuse, mega.find_all(up));
-        table.call("list", up, Misuse, mega.list(up)).await;
-        table.call("search", up, Misuse, mega.search(up)).await;
-        table.call("usage", up, Misuse, mega.usage(up)).await;
-        table.call("versions", up, Misuse, mega.versions(up)).await;
-        table.row("view", Some(up), Misuse, mega.view(up));
-        table.call("rename", up, Misuse, mega.rename(up, "x")).await;
-        table.call("move", up, Misuse, mega.move_to(up, "/")).await;
-        table.call("copy", up, Misuse, mega.copy(up, "/")).await;
-        table
-            .call("edit", up, Misuse, mega.set_favourite(up, true))
-            .await;
-        table
-            .call("create folder", up, Misuse, mega.create_dir(up))
-            .await;
-        table
-            .call("create folder", up, Misuse, mega.create_dirs([up]))
-            .await;
-        table.call("trash", up, Misuse, mega.trash(up)).await;
-        table.call("delete", up, Misuse, mega.delete(up)).await;
-        table
-            .call("remove folder", up, Misuse, mega.remove_dir(up))
-            .await;
-        table
-            .call("delete versions", up, Misuse, mega.delete_versions(up))
-            .await;
-        table.call("read", up, Misuse, mega.read(up)).await;
-        table.call("open", up, Misuse, mega.open(up)).await;
-        table
-            .call(
-                "download",
-                up,
-                Misuse,
-                mega.download(up, local.path().join("x")),
-            )
-            .await;
-        table
-            .call(
-                "download folder",
-                up,
-                Misuse,
-                mega.download_folder(up, local.path().join("x")),
-            )
-            .await;
-        table
-            .call("verify", up, Misuse, mega.verify(&here, up))
-            .await;
-        table.call("upload", up, Misuse, mega.write(up, "x")).await;
-        table.call("write", up, Misuse, mega.writer(up)).await;
-        table
-            .call(
-                "upload folder",
-                up,
-                Misuse,
-                mega.upload_folder(local.path(), up),
-            )
-            .await;
-        table
-            .call("thumbnail", up, Misuse, mega.thumbnail(up))
-            .await;
-        table.call("dedupe", up, Misuse, mega.dedupe(up)).await;
-        table
-            .call("repair keys", up, Misuse, mega.repair_keys(up))
-            .await;
-        table.call("link", up, Misuse, mega.link(up)).await;
-        table
-            .call("remove link", up, Misuse, mega.remove_link(up))
-            .await;
-        table
-            .call("share", up, Misuse, mega.share(up, "ann@example.com"))
-            .await;
-        table
-            .call("unshare", up, Misuse, mega.unshare(up, "ann@example.com"))
-            .await;
+        rows! { table;
+            "stat" of up => Misuse: mega.stat(up);
+            "exists" of up => Misuse: mega.exists(up);
+            "find" of up => Misuse: ready(mega.find_all(up));
+            "list" of up => Misuse: mega.list(up);
+            "search" of up => Misuse: mega.search(up);
+            "usage" of up => Misuse: mega.usage(up);
+            "versions" of up => Misuse: mega.versions(up);
+            "view" of up => Misuse: ready(mega.view(up));
+            "rename" of up => Misuse: mega.rename(up, "x");
+            "move" of up => Misuse: mega.move_to(up, "/");
+            "copy" of up => Misuse: mega.copy(up, "/");
+            "edit" of up => Misuse: mega.set_favourite(up, true);
+            "create folder" of up => Misuse: mega.create_dir(up);
+            "create folder" of up => Misuse: mega.create_dirs([up]);
+            "trash" of up => Misuse: mega.trash(up);
+            "delete" of up => Misuse: mega.delete(up);
+            "remove folder" of up => Misuse: mega.remove_dir(up);
+            "delete versions" of up => Misuse: mega.delete_versions(up);
+            "read" of up => Misuse: mega.read(up);
+            "open" of up => Misuse: mega.open(up);
+            "download" of up => Misuse: mega.download(up, local.path().join("x"));
+            "download folder" of up => Misuse: mega.download_folder(up, local.path().join("x"));
+            "verify" of up => Misuse: mega.verify(&here, up);
+            "upload" of up => Misuse: mega.write(up, "x");
+            "write" of up => Misuse: mega.writer(up);
+            "upload folder" of up => Misuse: mega.upload_folder(local.path(), up);
+            "thumbnail" of up => Misuse: mega.thumbnail(up);
+            "dedupe" of up => Misuse: mega.dedupe(up);
+            "repair keys" of up => Misuse: mega.repair_keys(up);
+            "link" of up => Misuse: mega.link(up);
+            "remove link" of up => Misuse: mega.remove_link(up);
+            "share" of up => Misuse: mega.share(up, "ann@example.com");
+            "unshare" of up => Misuse: mega.unshare(up, "ann@example.com");
+        }
     }
     // Where two places are named, the one that is wrong.
-    table
-        .call("move", up, Misuse, mega.move_to("/dir/file.txt", up))
-        .await;
-    table
-        .call("copy", up, Misuse, mega.copy("/dir/file.txt", up))
-        .await;
+    rows! { table;
+        "move" of up => Misuse: mega.move_to("/dir/file.txt", up);
+        "copy" of up => Misuse: mega.copy("/dir/file.txt", up);
+    }
     table.check();
     assert_eq!(world.paths().await, ["/dir", "/dir/file.txt"]);
 }
@@ -509,73 +261,34 @@ async fn every_call_about_people_names_the_person_as_the_caller_did() {
     let ann = "ann@example.com";
     let friend = world.person(ann).await;
     let mut table = Table(Vec::new());
-    table
-        .call(
-            "withdraw invitation",
-            ann,
-            NotFound,
-            mega.withdraw_invitation(ann),
-        )
-        .await;
+    rows! { table;
+        "withdraw invitation" of ann => NotFound: mega.withdraw_invitation(ann);
+    }
     mega.invite(ann).await.unwrap();
-    table
-        .call(
-            "invite",
-            ann,
-            AlreadyExists,
-            mega.invite(format!(" {ann} ")),
-        )
-        .await;
+    rows! { table;
+        "invite" of ann => AlreadyExists: mega.invite(format!(" {ann} "));
+    }
     let number = mega.sent_invitations()[0].handle;
     let text = number.to_string();
     // Only the other one can answer it.
-    table.row(
-        "accept invitation",
-        Some(&text),
-        NotFound,
-        mega.accept_invitation(number).await,
-    );
-    table.row(
-        "decline invitation",
-        Some(&text),
-        NotFound,
-        mega.decline_invitation(number).await,
-    );
-    table
-        .call("remove contact", ann, NotFound, mega.remove_contact(ann))
-        .await;
+    rows! { table;
+        "accept invitation" of &text => NotFound: ready(mega.accept_invitation(number).await);
+        "decline invitation" of &text => NotFound: ready(mega.decline_invitation(number).await);
+        "remove contact" of ann => NotFound: mega.remove_contact(ann);
+    }
     let nobody = UserHandle::from_bytes([9; 8]);
     let text = nobody.to_string();
-    table
-        .call(
-            "remove contact",
-            &text,
-            NotFound,
-            mega.remove_contact(nobody),
-        )
-        .await;
-    table
-        .call(
-            "contact fingerprint",
-            ann,
-            NotFound,
-            mega.contact_fingerprint(ann),
-        )
-        .await;
-    table
-        .call(
-            "confirm contact",
-            ann,
-            NotFound,
-            mega.confirm_contact(ann, "00"),
-        )
-        .await;
+    rows! { table;
+        "remove contact" of &text => NotFound: mega.remove_contact(nobody);
+        "contact fingerprint" of ann => NotFound: mega.contact_fingerprint(ann);
+        "confirm contact" of ann => NotFound: mega.confirm_contact(ann, "00");
+    }
     friend.refresh().await.unwrap();
     friend.accept_invitation(number).await.unwrap();
     mega.refresh().await.unwrap();
-    table
-        .call("confirm contact", ann, Key, mega.confirm_contact(ann, "00"))
-        .await;
+    rows! { table;
+        "confirm contact" of ann => Key: mega.confirm_contact(ann, "00");
+    }
     table.check();
 }
 
@@ -592,243 +305,77 @@ async fn every_call_about_the_account_names_itself_and_a_kind() {
     let mut table = Table(Vec::new());
 
     // A public link has no account.
-    table.row("save session", None, Unsupported, visitor.save());
-    table
-        .account("list sessions", Unsupported, visitor.sessions())
-        .await;
-    table
-        .account("close sessions", Unsupported, visitor.close_sessions(&[]))
-        .await;
-    table
-        .account(
-            "close other sessions",
-            Unsupported,
-            visitor.close_other_sessions(),
-        )
-        .await;
-    table.account("quota", Unsupported, visitor.quota()).await;
-    table
-        .account(
-            "empty rubbish bin",
-            Unsupported,
-            visitor.empty_rubbish_bin(),
-        )
-        .await;
-    table
-        .account(
-            "delete all versions",
-            Unsupported,
-            visitor.delete_all_versions(),
-        )
-        .await;
-    table
-        .account(
-            "exchange share keys",
-            Unsupported,
-            visitor.exchange_share_keys(),
-        )
-        .await;
-    table
-        .account("make keys", Unsupported, visitor.make_keys())
-        .await;
-    table.row(
-        "export recovery key",
-        None,
-        Unsupported,
-        visitor.recovery_key(),
-    );
-    table
-        .account(
-            "change password",
-            Unsupported,
-            visitor.change_password("new"),
-        )
-        .await;
-    table.row(
-        "look up",
-        Some("rubbish bin"),
-        NotFound,
-        visitor.rubbish_bin(),
-    );
-    table.row("look up", Some("vault"), NotFound, view.vault());
-    table
-        .account("empty rubbish bin", Unsupported, view.empty_rubbish_bin())
-        .await;
-    table
-        .call(
-            "user attribute",
-            "*!x",
-            Unsupported,
-            visitor.user_attribute("*!x"),
-        )
-        .await;
-    table
-        .call(
-            "set user attribute",
-            "*!x",
-            Unsupported,
-            visitor.set_user_attribute("*!x", "x"),
-        )
-        .await;
-    table
-        .call(
-            "remove user attribute",
-            "*!x",
-            Unsupported,
-            visitor.remove_user_attribute("*!x"),
-        )
-        .await;
-    table
-        .call(
-            "change user attribute",
-            "*!x",
-            Unsupported,
-            visitor.change_user_attribute("*!x", |_| None),
-        )
-        .await;
-    table
-        .call(
-            "user attribute",
-            "*!x",
-            NotFound,
-            mega.user_attribute("*!x"),
-        )
-        .await;
+    rows! { table;
+        "save session" => Unsupported: ready(visitor.save());
+        "list sessions" => Unsupported: visitor.sessions();
+        "close sessions" => Unsupported: visitor.close_sessions(&[]);
+        "close other sessions" => Unsupported: visitor.close_other_sessions();
+        "quota" => Unsupported: visitor.quota();
+        "empty rubbish bin" => Unsupported: visitor.empty_rubbish_bin();
+        "delete all versions" => Unsupported: visitor.delete_all_versions();
+        "exchange share keys" => Unsupported: visitor.exchange_share_keys();
+        "make keys" => Unsupported: visitor.make_keys();
+        "export recovery key" => Unsupported: ready(visitor.recovery_key());
+        "change password" => Unsupported: visitor.change_password("new");
+        "look up" of "rubbish bin" => NotFound: ready(visitor.rubbish_bin());
+        "look up" of "vault" => NotFound: ready(view.vault());
+        "empty rubbish bin" => Unsupported: view.empty_rubbish_bin();
+        "user attribute" of "*!x" => Unsupported: visitor.user_attribute("*!x");
+        "set user attribute" of "*!x" => Unsupported: visitor.set_user_attribute("*!x", "x");
+        "remove user attribute" of "*!x" => Unsupported: visitor.remove_user_attribute("*!x");
+        "change user attribute" of "*!x" => Unsupported: visitor.change_user_attribute("*!x", |_| None);
+        "user attribute" of "*!x" => NotFound: mega.user_attribute("*!x");
+    }
 
     // Getting in.
     let wrong = Credentials::new(EMAIL, "wrong");
-    table
-        .account("sign in", BadCredentials, builder().login(wrong))
-        .await;
+    rows! { table;
+        "sign in" => BadCredentials: builder().login(wrong);
+    }
     let change = mega.change_password("battery staple").current("wrong");
-    table
-        .account("change password", BadCredentials, change)
-        .await;
-    table
-        .account(
-            "open link",
-            ErrorKind::InvalidLink,
-            builder().open_link("no link"),
-        )
-        .await;
-    table
-        .account(
-            "register",
-            ErrorKind::AlreadyExists,
-            builder().register(EMAIL, "p", "Ann"),
-        )
-        .await;
-    table
-        .account(
-            "confirm registration",
-            ErrorKind::InvalidLink,
-            builder().confirm("no link"),
-        )
-        .await;
-    table
-        .account(
-            "ask for recovery",
-            NotFound,
-            builder().ask_for_recovery("no@example.com"),
-        )
-        .await;
+    rows! { table;
+        "change password" => BadCredentials: change;
+        "open link" => ErrorKind::InvalidLink: builder().open_link("no link");
+        "register" => ErrorKind::AlreadyExists: builder().register(EMAIL, "p", "Ann");
+        "confirm registration" => ErrorKind::InvalidLink: builder().confirm("no link");
+        "ask for recovery" => NotFound: builder().ask_for_recovery("no@example.com");
+    }
     let key: RecoveryKey = mega.recovery_key().unwrap();
-    table
-        .account(
-            "recover",
-            ErrorKind::InvalidLink,
-            builder().recover("x", &key, "p"),
-        )
-        .await;
+    rows! { table;
+        "recover" => ErrorKind::InvalidLink: builder().recover("x", &key, "p");
+    }
     let saved = mega.save().unwrap();
 
     // Files of ours.
     let folder = tempfile::tempdir().unwrap();
     let absent = folder.path().join("no/such");
     let text = absent.display().to_string();
-    table
-        .call(
-            "read session",
-            &text,
-            NotFound,
-            SavedSession::read_file(&absent),
-        )
-        .await;
-    table
-        .call(
-            "read session",
-            &text,
-            NotFound,
-            SavedSession::read_sealed_file(&absent, "p"),
-        )
-        .await;
-    table
-        .call("save session", &text, NotFound, saved.write_file(&absent))
-        .await;
-    table
-        .call(
-            "save session",
-            &text,
-            NotFound,
-            saved.write_sealed_file(&absent, "p"),
-        )
-        .await;
-    table.account("seal session", Misuse, saved.seal("")).await;
-    table
-        .account("unseal session", Misuse, SavedSession::unseal("x", "p"))
-        .await;
+    rows! { table;
+        "read session" of &text => NotFound: SavedSession::read_file(&absent);
+        "read session" of &text => NotFound: SavedSession::read_sealed_file(&absent, "p");
+        "save session" of &text => NotFound: saved.write_file(&absent);
+        "save session" of &text => NotFound: saved.write_sealed_file(&absent, "p");
+        "seal session" => Misuse: saved.seal("");
+        "unseal session" => Misuse: SavedSession::unseal("x", "p");
+    }
     let other = folder.path().join("other");
     std::fs::write(&other, "nothing of ours").unwrap();
     let text = other.display().to_string();
-    table
-        .call(
-            "read session",
-            &text,
-            Misuse,
-            SavedSession::read_file(&other),
-        )
-        .await;
-    table
-        .call(
-            "unseal session",
-            &text,
-            Misuse,
-            SavedSession::read_sealed_file(&other, "p"),
-        )
-        .await;
-    table
-        .call(
-            "read configuration",
-            "cloud",
-            NotFound,
-            RcloneRemote::read(&other, "cloud"),
-        )
-        .await;
+    rows! { table;
+        "read session" of &text => Misuse: SavedSession::read_file(&other);
+        "unseal session" of &text => Misuse: SavedSession::read_sealed_file(&other, "p");
+        "read configuration" of "cloud" => NotFound: RcloneRemote::read(&other, "cloud");
+    }
     let text = absent.display().to_string();
-    table
-        .call(
-            "fingerprint",
-            &text,
-            NotFound,
-            Fingerprint::of_file(&absent),
-        )
-        .await;
-    table
-        .account(
-            "make pictures",
-            Unsupported,
-            Pictures::make("x", PictureLimits::default()),
-        )
-        .await;
+    rows! { table;
+        "fingerprint" of &text => NotFound: Fingerprint::of_file(&absent);
+        "make pictures" => Unsupported: Pictures::make("x", PictureLimits::default());
+    }
 
     // A session that was closed.
     mega.sign_out().await.unwrap();
-    table
-        .account(
-            "resume",
-            ErrorKind::SessionExpired,
-            builder().resume(&saved),
-        )
-        .await;
+    rows! { table;
+        "resume" => ErrorKind::SessionExpired: builder().resume(&saved);
+    }
     table.check();
 }
