@@ -248,7 +248,9 @@ impl ClientBuilder {
 
     /// Opens a public link of any form, without an account; await it.
     ///
-    /// A folder link shows its folder as root. A file link shows a root with that one file in it.
+    /// A folder link shows its folder as root, one to a folder inside of it that folder. A link to a file, also to one in a folder, shows a root with
+    /// that one file in it. Links as they were written until 2020 (`#!`, `#F!`, also on mega.co.nz) and password-protected ones (`#P!`) are understood;
+    /// whatever host they name, the one of [`origin`](Self::origin) is asked.
     pub fn open_link(self, link: impl AsRef<str>) -> OpenLink {
         OpenLink {
             builder: self,
@@ -429,6 +431,8 @@ impl IntoFuture for Login {
 /// # Errors
 ///
 /// [`SessionExpired`](crate::ErrorKind::SessionExpired) when it was closed or has ended.
+///
+/// Cancel safe: the session stays as it was and can be resumed again.
 #[derive(Debug)]
 #[must_use = "nothing happens until it is awaited"]
 pub struct Resume {
@@ -455,6 +459,8 @@ impl IntoFuture for Resume {
 ///
 /// [`InvalidLink`](crate::ErrorKind::InvalidLink) for a text that is no link or lacks its key, [`NotFound`](crate::ErrorKind::NotFound) for a link
 /// that was removed, [`Key`](crate::ErrorKind::Key) for a wrong key or password, [`Blocked`](crate::ErrorKind::Blocked) for one that was taken down.
+///
+/// Cancel safe: a link has no session, and nothing is changed.
 #[must_use = "nothing happens until it is awaited"]
 pub struct OpenLink {
     builder: ClientBuilder,

@@ -208,7 +208,7 @@ impl Client {
             let index = pick(tree)?;
             tree.in_view(index, base).then(|| tree.node(index))?
         })
-        .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no {name} here")))
+        .ok_or_else(|| absent(name))
     }
 
     /// The root: the cloud drive of an account, what a public link shows, or the folder of a [view](Self::view).
@@ -218,7 +218,7 @@ impl Client {
     /// [`NotFound`](ErrorKind::NotFound) if the service sent none, or the folder of the view is gone.
     pub fn root(&self) -> Result<Node> {
         self.with_tree(|tree, base| tree.node(base))
-            .ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no root here"))
+            .ok_or_else(|| absent("root"))
     }
 
     /// The rubbish bin.
@@ -293,6 +293,12 @@ impl Client {
     pub fn node_count(&self) -> usize {
         self.with_tree(|tree, _| tree.len())
     }
+}
+
+fn absent(place: &'static str) -> Error {
+    Error::new(ErrorKind::NotFound, "there is none here")
+        .during("look up")
+        .about(place)
 }
 
 impl fmt::Debug for Client {

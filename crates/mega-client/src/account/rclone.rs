@@ -187,6 +187,8 @@ impl RcloneRemote {
     /// # Errors
     ///
     /// Those of [`ClientBuilder::resume`] and [`ClientBuilder::login`].
+    ///
+    /// Cancel safety: a session that is resumed stays as it was; a sign-in that is dropped after the password was sent may leave a session open on the service.
     pub async fn sign_in(&self, builder: ClientBuilder) -> Result<Client> {
         let builder = self.configure(builder);
         match (&self.session, &self.credentials) {
@@ -198,7 +200,9 @@ impl RcloneRemote {
             },
             (Some(session), None) => builder.resume(session).await,
             (None, Some(credentials)) => builder.login(credentials.clone()).await,
-            (None, None) => Err(Error::misuse("the remote has nothing to sign in with")),
+            (None, None) => {
+                Err(Error::misuse("the remote has nothing to sign in with").during("sign in"))
+            }
         }
     }
 }

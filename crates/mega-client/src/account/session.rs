@@ -238,6 +238,8 @@ impl Client {
     /// # Errors
     ///
     /// When the service cannot be reached; a session that is dead already is no error.
+    ///
+    /// Cancel safety: once sent, the session is closed, but what the cache kept may still be there. Repeat it until it succeeds.
     pub async fn sign_out(&self) -> Result<()> {
         if self.account().is_err() {
             return Ok(());
@@ -258,11 +260,14 @@ impl Client {
     /// # Errors
     ///
     /// As for every request.
+    ///
+    /// Cancel safe: nothing is changed.
     pub async fn sessions(&self) -> Result<Vec<SessionInfo>> {
-        self.account()?;
-        self.ask(ListSessions::new())
-            .await
-            .map_err(|error| error.during("list sessions"))
+        let listed = async {
+            self.account()?;
+            self.ask(ListSessions::new()).await
+        };
+        listed.await.map_err(|error| error.during("list sessions"))
     }
 
     /// Closes these sessions, by the numbers that [`sessions`](Self::sessions) shows.
@@ -270,18 +275,21 @@ impl Client {
     /// # Errors
     ///
     /// As for every request.
+    ///
+    /// Cancel safety: once sent, they are closed, all of them. Repeat it.
     pub async fn close_sessions<'a>(
         &self,
         sessions: impl IntoIterator<Item = &'a SessionInfo>,
     ) -> Result<()> {
-        self.account()?;
         let numbers: Vec<_> = sessions.into_iter().filter_map(|one| one.number).collect();
-        if numbers.is_empty() {
-            return Ok(());
-        }
-        self.ask(EndSessions::These(numbers))
-            .await
-            .map_err(|error| error.during("close sessions"))
+        let closed = async {
+            self.account()?;
+            if numbers.is_empty() {
+                return Ok(());
+            }
+            self.ask(EndSessions::These(numbers)).await
+        };
+        closed.await.map_err(|error| error.during("close sessions"))
     }
 
     /// Closes all sessions of the account but this one.
@@ -289,9 +297,14 @@ impl Client {
     /// # Errors
     ///
     /// As for every request.
+    ///
+    /// Cancel safety: once sent, they are closed, all of them. Repeat it.
     pub async fn close_other_sessions(&self) -> Result<()> {
-        self.account()?;
-        self.ask(EndSessions::Others)
+        let closed = async {
+            self.account()?;
+            self.ask(EndSessions::Others).await
+        };
+        closed
             .await
             .map_err(|error| error.during("close other sessions"))
     }

@@ -24,7 +24,8 @@ pub enum OnConflict {
     /// An [`AlreadyExists`](ErrorKind::AlreadyExists) error, and nothing changes.
     #[default]
     Fail,
-    /// The new one takes the place. A replaced file becomes an older version of the new one, unless the account keeps no versions;
+    /// The new one takes the place. A replaced file becomes an older version of the new one, which inherits what people have noted about it (favourite,
+    /// label, sensitive, description, tags; not what applications have), unless the account keeps no versions;
     /// where the service cannot do that (when a node is moved, and for folders) the replaced one goes to the rubbish bin. The old one is there until
     /// the new one is.
     Replace,

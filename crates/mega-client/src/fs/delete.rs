@@ -51,6 +51,8 @@ impl Client {
     /// # Errors
     ///
     /// As for [`trash`](Self::trash) and [`delete`](Self::delete).
+    ///
+    /// Cancel safety: once sent, the change takes effect; it is seen after the next refresh.
     pub fn remove(&self, target: impl Into<Target>) -> Boxed<'static, Result<()>> {
         let (client, target) = (self.clone(), target.into());
         async move {
@@ -84,6 +86,8 @@ impl Client {
     /// # Errors
     ///
     /// [`NotEmpty`](ErrorKind::NotEmpty), with nothing changed; otherwise as for [`trash`](Self::trash).
+    ///
+    /// Cancel safety: once sent, the change takes effect; it is seen after the next refresh.
     ///
     /// ```
     /// # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
@@ -224,6 +228,9 @@ impl Client {
 }
 
 /// Emptying the rubbish bin; await it.
+///
+/// Cancel safety: what has been sent takes effect; it is seen after the next refresh. All of the bin goes in one request; with an age each node has its own.
+/// Repeat it for the rest.
 #[must_use = "nothing happens until it is awaited"]
 #[derive(Debug)]
 pub struct EmptyRubbishBin {

@@ -212,6 +212,9 @@ impl IntoFuture for MakeLink {
 }
 
 /// The making of many links; await it.
+///
+/// Cancel safety: a link whose making was cancelled half-way is completed by the next call. To stop and still be told which ones there are, use
+/// [`MakeLinks::progress`].
 #[must_use = "nothing happens until it is awaited"]
 #[derive(Debug)]
 pub struct MakeLinks {

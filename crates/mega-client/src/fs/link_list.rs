@@ -176,7 +176,7 @@ impl Client {
             let removed = self.change_or_done(RemoveLink::new(node), |tree: &Tree| {
                 tree.link(node).is_none()
             });
-            gone(removed.await)?;
+            self.gone(removed.await).await?;
         }
         let open = self.with_tree(|tree, _| tree.people.is_open(node));
         if open || (linked && folder) {
@@ -184,13 +184,16 @@ impl Client {
         }
         Ok(())
     }
-}
 
-/// What is gone already need not be removed.
-fn gone(result: Result<()>) -> Result<()> {
-    match result {
-        Err(error) if error.code() == Some(ApiCode::ENOENT) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        other => other,
+    /// What is gone already need not be removed. Who removed it has told us nothing yet, so that is asked for: the tree shows it when the call returns.
+    async fn gone(&self, result: Result<()>) -> Result<()> {
+        match result {
+            Err(error)
+                if error.code() == Some(ApiCode::ENOENT) || error.kind() == ErrorKind::NotFound =>
+            {
+                self.catch_up().await.map_err(Error::although_done)
+            }
+            other => other,
+        }
     }
 }

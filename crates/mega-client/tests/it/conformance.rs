@@ -151,6 +151,9 @@ impl Backstage for Embedded {
                 code,
                 times,
             } => Fault::command(command).code(i64::from(code)).times(times),
+            Disturbance::DamageDownloads => {
+                Fault::lane(Lane::Download).corrupt_file_at(1000).always()
+            }
             Disturbance::StallUploads => Fault::lane(Lane::Upload)
                 .delay(Duration::from_secs(600))
                 .always(),

@@ -364,3 +364,22 @@ async fn p3_a_link_that_was_made_is_not_reported_as_refused_when_asking_again_is
     });
     assert!(linked);
 }
+
+#[tokio::test]
+async fn a_link_that_somebody_else_has_removed_is_gone_from_the_tree_when_its_removal_returns() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    for path in ["/file.txt", "/folder/inner.txt"] {
+        world.file(path, "x").await;
+    }
+    for path in ["/file.txt", "/folder"] {
+        mega.link(path).await.unwrap();
+        let other = world.place.sign_in().await;
+        other.remove_link(path).await.unwrap();
+        // Nobody has told this client.
+        assert!(mega.stat(path).await.unwrap().link().is_some());
+        mega.remove_link(path).await.unwrap();
+        assert!(mega.stat(path).await.unwrap().link().is_none(), "{path}");
+    }
+    assert!(mega.links().is_empty());
+}

@@ -54,6 +54,37 @@ async fn wr_10_and_wr_12_a_taken_name_is_what_the_caller_says() {
 }
 
 #[tokio::test]
+async fn an_update_sends_nothing_when_the_same_content_is_there_whatever_its_time() {
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    let folder = tempfile::tempdir().unwrap();
+    let local = folder.path().join("a.txt");
+    for content in [String::new(), "short".to_owned(), "long ".repeat(100_000)] {
+        std::fs::write(&local, &content).unwrap();
+        let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+        let path = format!("/{}.txt", content.len());
+        let first = mega.write(&path, content.clone()).modified(old);
+        let first = first.await.unwrap();
+        let sent = place.server.journal().len();
+        let update = OnConflict::Update;
+        let bytes = mega.write(&path, content.clone()).on_conflict(update);
+        assert_eq!(bytes.await.unwrap().handle(), first.handle());
+        let file = mega.upload(&local, &path).on_conflict(update);
+        assert_eq!(file.await.unwrap().handle(), first.handle());
+        assert_eq!(place.server.journal().len(), sent, "nothing was sent");
+
+        // Another content of the same length is another content; what a reader gives is not known.
+        let other = "x".repeat(content.len() + usize::from(content.is_empty()));
+        let changed = mega.write(&path, other).on_conflict(update).await.unwrap();
+        assert_ne!(changed.handle(), first.handle());
+        let read = mega.write_from(&path, std::io::Cursor::new(content.clone()));
+        let read = read.on_conflict(update).await.unwrap();
+        assert_eq!(mega.versions(&read).await.unwrap().len(), 2);
+        assert_eq!(mega.read(&read).await.unwrap(), content);
+    }
+}
+
+#[tokio::test]
 async fn an_existing_local_file_is_what_the_caller_says() {
     let (_place, mega, folder, bytes) = with_file().await;
     let copy = folder.path().join("copy.bin");

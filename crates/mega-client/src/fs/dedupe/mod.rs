@@ -112,6 +112,8 @@ pub enum SameBy {
 }
 
 /// A clean-up; await it.
+///
+/// Cancel safety: what was done stays done; the next call does the rest.
 #[must_use = "nothing happens until it is awaited"]
 #[derive(Debug)]
 pub struct Dedupe {
