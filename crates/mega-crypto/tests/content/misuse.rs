@@ -304,6 +304,7 @@ fn the_same_end_may_be_seen_twice_and_chunks_far_ahead_are_kept() {
 
 /// Crypto-and-accounts 6.4: which runs of chunks may be missing from the chain, and which may not.
 #[test]
+#[expect(clippy::single_range_in_vec_init, reason = "lists of gaps")]
 fn gaps_are_tolerated_within_their_bounds_only() {
     let cipher = ContentCipher::new(&key());
     let all: Vec<ChunkMac> = (0..80u8).map(|n| ChunkMac([n + 1; 16])).collect();
