@@ -1,14 +1,17 @@
 //! Services that send bombs and crumbs, and callers that go away or panic in the middle.
 
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use mega_protocol::commands::FetchNodes;
 use mega_protocol::fetch::FetchSink;
-use mega_protocol::{Api, RawNode, RetryPolicy};
+use mega_protocol::{Api, Body, HttpResponse, RawNode, RetryPolicy};
 
-use crate::support::Scripted;
+use crate::support::{Scripted, scripted};
 
 #[derive(Default)]
 struct Count(usize);
@@ -50,4 +53,45 @@ async fn inv_10_a_compressed_tree_in_one_piece_is_passed_on_in_small_ones_and_gi
     assert!(error.is_retryable(), "{error:?}");
     // Up to the limit, and what one step may expand to.
     assert!(sink.0 < nodes / 2, "{} nodes were passed on", sink.0);
+}
+
+/// A byte that counts how many of its kind there are.
+struct Crumb(Arc<AtomicUsize>, [u8; 1]);
+
+impl AsRef<[u8]> for Crumb {
+    fn as_ref(&self) -> &[u8] {
+        &self.1
+    }
+}
+
+impl Drop for Crumb {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn lim_1_a_reply_in_crumbs_takes_no_more_memory_than_its_bytes() {
+    let (api, transport, _requests) = scripted();
+    let text = format!("[{{\"u\":\"{}\"}}]", "x".repeat(10_000));
+    let alive = Arc::new(AtomicUsize::new(0));
+    let most = Arc::new(AtomicUsize::new(0));
+    transport.then({
+        let (alive, most, text) = (Arc::clone(&alive), Arc::clone(&most), text.clone());
+        move |_| {
+            let crumbs = text.into_bytes().into_iter().map(move |byte| {
+                let now = alive.fetch_add(1, Ordering::Relaxed) + 1;
+                most.fetch_max(now, Ordering::Relaxed);
+                Ok(Bytes::from_owner(Crumb(Arc::clone(&alive), [byte])))
+            });
+            let body = Body::from_stream(futures::stream::iter(crumbs));
+            Box::pin(async move { Ok(HttpResponse::new(200, Default::default(), body)) })
+        }
+    });
+    let raw = mega_protocol::commands::RawCommand::new("ug", mega_protocol::Effect::Read);
+    let answer = api.send(raw).await.unwrap();
+    assert_eq!(format!("[{}]", answer.reply.json), text);
+    let most = most.load(Ordering::Relaxed);
+    assert!(most <= 4, "{most} pieces at once");
+    assert_eq!(alive.load(Ordering::Relaxed), 0);
 }
