@@ -139,12 +139,17 @@ impl CommandLane {
                 break;
             };
             let command = commands.next();
-            if let (Some(code), Some(command)) = (reply::again(&element), command)
+            if let (Some(_), Some(command)) = (reply::again(&element), command)
                 && !flight.maybe_executed
                 && (alone || item.effect == Effect::Read)
                 && let Some(first_sent) = flight.first_sent
                 && now.saturating_duration_since(first_sent) < self.config.retry.deadline
             {
+                if self.closed || flight.orphans.contains(&item.ticket) {
+                    // Nothing was executed, and nothing is to leave any more.
+                    self.done(item.ticket, Err(Error::Closed));
+                    continue;
+                }
                 // Nothing was executed, so a new batch with a new id does no harm; under the old
                 // id the service would repeat this very answer.
                 again.push(Queued {
@@ -155,7 +160,6 @@ impl CommandLane {
                     first_sent: Some(first_sent),
                     submitted: Some(first_sent),
                 });
-                let _ = code;
                 continue;
             }
             let answer = RawAnswer {
@@ -182,6 +186,10 @@ impl CommandLane {
         let Some(flight) = self.flight.as_mut() else {
             return;
         };
+        if self.closed || flight.is_pointless() {
+            self.finish_all(&Error::Closed);
+            return;
+        }
         let Some(header) = header else {
             self.retry(
                 now,
@@ -222,6 +230,10 @@ impl CommandLane {
         let Some(flight) = self.flight.as_mut() else {
             return;
         };
+        if self.closed {
+            self.finish_all(&Error::Closed);
+            return;
+        }
         if flight.is_pointless() {
             self.finish_all(&cause);
             return;
@@ -233,7 +245,7 @@ impl CommandLane {
         let first_sent = flight.first_sent.unwrap_or(now);
         let at = now.checked_add(delay);
         let waited = at.map(|at| at.saturating_duration_since(first_sent));
-        if self.closed || waited.is_none_or(|waited| waited > self.config.retry.deadline) {
+        if waited.is_none_or(|waited| waited > self.config.retry.deadline) {
             let after = now.saturating_duration_since(first_sent);
             let last = Some(Arc::new(cause));
             self.finish_all(&Error::DeadlineExceeded { after, last });

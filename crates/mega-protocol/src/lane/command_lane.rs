@@ -101,8 +101,8 @@ impl CommandLane {
     }
 
     /// Withdraws a command that has not left. Returns whether it had not: then it never will, and
-    /// no result comes. One that has left is brought to its end, except that a batch of mere
-    /// questions that nobody wants answered is not sent again.
+    /// no result comes. One that has left is brought to its end, except that a batch that nobody
+    /// waits for is not sent again if it only asks, or has certainly not been executed.
     pub fn withdraw(&mut self, ticket: Ticket) -> bool {
         if let Some(flight) = &mut self.flight
             && flight.items.iter().any(|item| item.ticket == ticket)

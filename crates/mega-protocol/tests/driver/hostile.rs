@@ -3,15 +3,27 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use mega_protocol::commands::FetchNodes;
+use mega_protocol::commands::{DeleteNode, FetchNodes};
 use mega_protocol::fetch::FetchSink;
-use mega_protocol::{Api, Body, HttpResponse, RawNode, RetryPolicy};
+use mega_protocol::{Api, Body, HttpResponse, NodeHandle, RawNode, RetryPolicy};
 
 use crate::support::{Scripted, scripted};
+
+fn delete() -> DeleteNode {
+    DeleteNode::new(NodeHandle::from_bytes([1; 6]))
+}
+
+/// Lets every other task do what it can without waiting.
+async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
 
 #[derive(Default)]
 struct Count(usize);
@@ -94,4 +106,24 @@ async fn lim_1_a_reply_in_crumbs_takes_no_more_memory_than_its_bytes() {
     let most = most.load(Ordering::Relaxed);
     assert!(most <= 4, "{most} pieces at once");
     assert_eq!(alive.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn can_2_a_change_that_was_given_up_and_not_executed_is_settled() {
+    let (api, transport, _requests) = scripted();
+    let (answer, answered) = tokio::sync::oneshot::channel::<()>();
+    transport.then(|_| {
+        Box::pin(async move {
+            answered.await.unwrap();
+            let body = Body::from_bytes("[-3]");
+            Ok(HttpResponse::new(200, Default::default(), body))
+        })
+    });
+    let change = api.submit(delete()).unwrap();
+    settle().await;
+    drop(change);
+    answer.send(()).unwrap();
+    api.orphans_settled().await;
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(transport.count(), 1, "it has not left again");
 }
