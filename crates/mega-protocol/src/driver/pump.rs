@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::api::{LaneState, Shared, Which};
+use super::api::{LaneCell, LaneState, Shared, Which};
 use super::builder::ApiNotice;
 use super::exchange::exchange;
 use super::fetch::{StreamPort, stream};
@@ -50,6 +50,7 @@ pub(super) async fn pump(shared: Arc<Shared>, which: Which) {
                 let proof = tokio::select! {
                     biased;
                     () = gone(&shared) => break,
+                    () = no_proof_wanted(cell) => continue,
                     proof = prove(&shared, challenge.clone()) => proof,
                 };
                 cell.lock().lane.handle_proof(now(), proof, &challenge);
@@ -190,6 +191,13 @@ async fn prove(shared: &Shared, challenge: HashcashChallenge) -> Result<[u8; 4],
     match work.await {
         Ok(Some(prefix)) => Ok(prefix),
         Ok(None) | Err(_) => Err(ProofOfWorkError::NotFound),
+    }
+}
+
+/// Returns when the proof of work under way is of no use any more (LIM-9).
+async fn no_proof_wanted(cell: &LaneCell) {
+    while cell.lock().lane.is_proving() {
+        cell.wake.notified().await;
     }
 }
 

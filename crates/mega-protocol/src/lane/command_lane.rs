@@ -144,6 +144,12 @@ impl CommandLane {
         matches!(&self.flight, Some(flight) if flight.state == FlightState::Sent)
     }
 
+    /// Whether a proof of work has been demanded that is still of use; see [`LaneEvent::Proof`]. It is not any more when everything
+    /// that waits for it was withdrawn, or the lane closed.
+    pub fn is_proving(&self) -> bool {
+        matches!(&self.flight, Some(flight) if flight.state == FlightState::Proving)
+    }
+
     /// The next request to put on the wire, if any. Poll again after everything else.
     #[must_use]
     pub fn poll_transmit(&mut self, now: Instant) -> Option<ApiRequest> {

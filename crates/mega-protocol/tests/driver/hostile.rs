@@ -1,16 +1,19 @@
 //! Services that send bombs and crumbs, and callers that go away or panic in the middle.
 
 use std::io::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use mega_protocol::commands::{DeleteNode, FetchNodes};
+use mega_protocol::commands::{DeleteNode, FetchNodes, FetchUserData};
 use mega_protocol::fetch::FetchSink;
-use mega_protocol::{Api, Body, HttpResponse, NodeHandle, RawNode, RetryPolicy};
+use mega_protocol::{
+    Api, Body, Error, HashcashChallenge, HttpResponse, NodeHandle, RawNode, RetryPolicy,
+    SolverCancel,
+};
 
 use crate::support::{Scripted, scripted};
 
@@ -106,6 +109,102 @@ async fn lim_1_a_reply_in_crumbs_takes_no_more_memory_than_its_bytes() {
     let most = most.load(Ordering::Relaxed);
     assert!(most <= 4, "{most} pieces at once");
     assert_eq!(alive.load(Ordering::Relaxed), 0);
+}
+
+/// A handle whose solver works until the end of the world, and how to see what it was told.
+struct Busy {
+    api: Api,
+    transport: Scripted,
+    cancelled: tokio::sync::mpsc::UnboundedReceiver<SolverCancel>,
+    /// Dropped at the end of the world.
+    _world: mpsc::Sender<()>,
+}
+
+fn busy() -> Busy {
+    let (transport, _requests) = Scripted::new();
+    let (told, cancelled) = tokio::sync::mpsc::unbounded_channel();
+    let (world, end) = mpsc::channel::<()>();
+    let end = Mutex::new(end);
+    let api = Api::builder(transport.clone())
+        .seed(1)
+        .hashcash_solver(move |_: &HashcashChallenge, cancel: &SolverCancel| {
+            let _ = told.send(cancel.clone());
+            let _ = end.lock().unwrap().recv();
+            None
+        })
+        .build()
+        .unwrap();
+    let challenge = format!("1:255:1760000000:{}", "A".repeat(64));
+    transport.reply_with(402, &[("X-Hashcash", &challenge)], "");
+    Busy {
+        api,
+        transport,
+        cancelled,
+        _world: world,
+    }
+}
+
+#[tokio::test]
+async fn lim_9_a_proof_of_work_nobody_waits_for_any_more_is_broken_off() {
+    let mut busy = busy();
+    let pending = busy.api.submit(delete()).unwrap();
+    let cancel = busy.cancelled.recv().await.unwrap();
+    settle().await;
+    assert!(!cancel.is_cancelled());
+    // Somebody else's command does not disturb it.
+    let next = busy.api.submit(FetchUserData::new()).unwrap();
+    settle().await;
+    assert!(!cancel.is_cancelled());
+    busy.transport.reply(200, "[{}]");
+    drop(pending);
+    settle().await;
+    assert!(cancel.is_cancelled());
+    // The next one leaves although the solver has not even looked at its flag.
+    next.await.unwrap();
+    assert_eq!(busy.transport.count(), 2);
+}
+
+#[tokio::test]
+async fn can_3_closing_does_not_wait_for_a_proof_of_work() {
+    let mut busy = busy();
+    let pending = busy.api.submit(delete()).unwrap();
+    let cancel = busy.cancelled.recv().await.unwrap();
+    let closing = tokio::spawn({
+        let api = busy.api.clone();
+        async move { api.close().await }
+    });
+    settle().await;
+    assert!(cancel.is_cancelled());
+    assert!(closing.is_finished());
+    closing.await.unwrap();
+    assert!(matches!(pending.await, Err(Error::Closed)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_does_not_wait_for_the_next_attempt_of_one_that_was_given_up() {
+    let (transport, _requests) = Scripted::new();
+    let hour = Duration::from_secs(3600);
+    let api = Api::builder(transport.clone())
+        .seed(1)
+        .retry(
+            RetryPolicy::default()
+                .with_delays(hour, hour)
+                .with_deadline(2 * hour),
+        )
+        .build()
+        .unwrap();
+    transport.reply(200, "-3");
+    let first = api.submit(FetchUserData::new()).unwrap();
+    settle().await;
+    assert_eq!(transport.count(), 1);
+    let second = api.submit(delete()).unwrap();
+    settle().await;
+    assert_eq!(transport.count(), 1, "the first is to be asked again");
+    drop(first);
+    transport.reply(200, "[\"1\"]");
+    let before = tokio::time::Instant::now();
+    second.await.unwrap();
+    assert_eq!(before.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
