@@ -235,7 +235,8 @@ impl CommandLane {
             return;
         }
         if flight.is_pointless() {
-            self.finish_all(&cause);
+            let pause = at_least.and_then(|pause| now.checked_add(pause));
+            self.give_up(now, &cause, pause);
             return;
         }
         let delay = self
@@ -297,6 +298,15 @@ impl CommandLane {
                 Err(flight.failure(position, &Error::Refused(refusal))),
             );
         }
+    }
+
+    /// Ends the batch in flight, for which nobody waits. A pause that the service asked for is kept for what comes next, unless that
+    /// would wait longer than for an answer.
+    fn give_up(&mut self, now: Instant, cause: &Error, pause: Option<Instant>) {
+        let longest = now.checked_add(self.config.retry.deadline);
+        let pause = pause.filter(|pause| longest.is_none_or(|longest| *pause <= longest));
+        self.asked_pause = self.asked_pause.max(pause);
+        self.finish_all(cause);
     }
 
     pub(super) fn finish_all(&mut self, cause: &Error) {

@@ -23,6 +23,8 @@ pub struct CommandLane {
     pub(super) flight: Option<Flight>,
     /// No new batch leaves before this time.
     pub(super) not_before: Option<Instant>,
+    /// Nor before this one: the service asked for a pause, and the batch that was told is gone.
+    pub(super) asked_pause: Option<Instant>,
     pub(super) backoff: Backoff,
     pub(super) random: Random,
     pub(super) next_id: RequestId,
@@ -46,6 +48,7 @@ impl CommandLane {
             resubmitted: VecDeque::new(),
             flight: None,
             not_before: None,
+            asked_pause: None,
             random,
             next_id,
             next_ticket: 0,
@@ -109,6 +112,7 @@ impl CommandLane {
         {
             flight.orphans.insert(ticket);
             if flight.is_pointless() && flight.state != FlightState::Sent {
+                self.asked_pause = self.asked_pause.max(flight.not_before);
                 self.finish_all(&Error::Closed);
             }
             return false;
@@ -196,8 +200,8 @@ impl CommandLane {
 
     /// States that the time of [`CommandLane::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.not_before.is_some_and(|at| at <= now) {
-            self.not_before = None;
+        for pause in [&mut self.not_before, &mut self.asked_pause] {
+            *pause = pause.filter(|at| *at > now);
         }
     }
 
@@ -211,7 +215,7 @@ impl CommandLane {
                 _ => None,
             },
             None if self.held || self.queue.is_empty() && self.resubmitted.is_empty() => None,
-            None => self.not_before,
+            None => self.not_before.max(self.asked_pause),
         }
     }
 
@@ -301,7 +305,8 @@ impl CommandLane {
             // A clock of its own for each command: how long it has been waiting here.
             entry.submitted.get_or_insert(now);
         }
-        if self.held || self.not_before.is_some_and(|at| at > now) {
+        let pause = self.not_before.max(self.asked_pause);
+        if self.held || pause.is_some_and(|at| at > now) {
             return;
         }
         if let Some((ticket, request)) = self.resubmitted.pop_front() {

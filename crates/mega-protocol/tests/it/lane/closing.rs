@@ -1,5 +1,7 @@
 //! Callers that go away, and the end of the lane.
 
+use std::time::Duration;
+
 use mega_protocol::Error;
 use mega_protocol::commands::FetchUserData;
 use mega_protocol::lane::ApiResponse;
@@ -174,4 +176,41 @@ fn what_closing_ended_says_so() {
         panic!("{error:?}")
     };
     assert!(matches!(**source, Error::Closed), "{error:?}");
+}
+
+#[test]
+fn a_pause_that_the_service_asked_for_outlives_the_command_that_was_told() {
+    let mut busy = ApiResponse::new(429, "");
+    busy.retry_after = Some(Duration::from_secs(20));
+    for given_up_before in [false, true] {
+        let mut bench = Bench::new();
+        let question = bench.submit(&FetchUserData::new());
+        bench.request().unwrap();
+        let asked = bench.now;
+        if given_up_before {
+            bench.lane.withdraw(question);
+        }
+        bench.respond(Ok(busy.clone()));
+        bench.lane.withdraw(question);
+        bench.submit(&delete());
+        bench.lane.hurry(bench.now);
+        bench.request().unwrap();
+        assert!(bench.now - asked >= Duration::from_secs(20));
+        assert!(bench.now - asked < Duration::from_secs(21));
+    }
+}
+
+#[test]
+fn a_pause_beyond_the_deadline_holds_nobody_else_back() {
+    let mut busy = ApiResponse::new(429, "");
+    busy.retry_after = Some(Duration::from_secs(24 * 3600));
+    let mut bench = Bench::new();
+    let question = bench.submit(&FetchUserData::new());
+    bench.request().unwrap();
+    bench.lane.withdraw(question);
+    bench.respond(Ok(busy));
+    bench.submit(&delete());
+    let before = bench.now;
+    bench.request().unwrap();
+    assert_eq!(bench.now, before);
 }
