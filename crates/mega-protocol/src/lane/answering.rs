@@ -93,6 +93,10 @@ impl CommandLane {
             Body::Elements(elements) => self.handle_elements(now, elements),
             Body::Again(code) => self.retry(now, Error::Refused(Refusal::new("batch", code)), None),
             Body::Refused(refusal) => self.refuse_all(&refusal),
+            Body::NoCode => {
+                flight.maybe_executed = true;
+                self.refuse_all(&Refusal::new("batch", ApiCode::EINTERNAL));
+            }
             Body::Foreign => {
                 flight.maybe_executed = true;
                 self.retry(now, Error::NotTheService, None);
