@@ -157,9 +157,12 @@ pub(super) fn deliver(state: &mut LaneState) -> Delivered {
 }
 
 impl Delivered {
-    /// Tells the observer, who may use the handle. Returns a demanded proof of work.
+    /// Tells the observer, who may use the handle, but not while a panic unwinds: a second one would end the process. Returns a demanded
+    /// proof of work.
     pub(super) fn tell(self, shared: &Shared) -> Option<HashcashChallenge> {
-        if let Some(observer) = &shared.settings.observer {
+        if let Some(observer) = &shared.settings.observer
+            && !std::thread::panicking()
+        {
             for notice in self.notices {
                 observer(notice);
             }

@@ -1,7 +1,8 @@
 //! Services that send bombs and crumbs, and callers that go away or panic in the middle.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -225,4 +226,39 @@ async fn can_2_a_change_that_was_given_up_and_not_executed_is_settled() {
     api.orphans_settled().await;
     tokio::time::sleep(Duration::from_secs(3600)).await;
     assert_eq!(transport.count(), 1, "it has not left again");
+}
+
+#[test]
+fn an_observer_is_not_called_while_a_panic_unwinds() {
+    let unwinding = Arc::new(AtomicBool::new(false));
+    let calls = Arc::new(AtomicUsize::new(0));
+    let (transport, _requests) = Scripted::new();
+    let api = Api::builder(transport.clone())
+        .observer({
+            let (unwinding, calls) = (Arc::clone(&unwinding), Arc::clone(&calls));
+            move |_| {
+                calls.fetch_add(1, Ordering::Relaxed);
+                unwinding.fetch_or(std::thread::panicking(), Ordering::Relaxed);
+            }
+        })
+        .build()
+        .unwrap();
+    transport.reply(503, "");
+    let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let _pending = api.submit(delete()).unwrap();
+            while transport.count() == 0 {
+                tokio::task::yield_now().await;
+            }
+            // The answer is there, and nobody has been told of it yet.
+            panic!("the caller panics");
+        });
+    }));
+    assert!(result.is_err());
+    assert_eq!(calls.load(Ordering::Relaxed), 0);
+    assert!(!unwinding.load(Ordering::Relaxed));
 }
