@@ -16,6 +16,7 @@ use std::time::Duration;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use mega_protocol::events::{ChannelEnd, EventBatch};
+use mega_protocol::transport::TransportError;
 use mega_protocol::{EventStream, SequenceNumber, SequenceTag, SessionId, UserHandle};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
@@ -518,6 +519,9 @@ fn channel_error(end: ChannelEnd) -> Error {
             format!("the service ended the event channel: {code}"),
         )
         .with_code(code),
+        ChannelEnd::Transport(kind) => {
+            mega_protocol::Error::Transport(TransportError::new(kind)).into()
+        }
         _ => Error::new(ErrorKind::Protocol, "the event channel has ended"),
     }
 }

@@ -102,6 +102,9 @@ impl Drop for Withdraw {
         if state.waiters.remove(&self.ticket).is_some() {
             state.lane.withdraw(self.ticket);
             state.ports.remove(&self.ticket);
+            drop(state);
+            // What waits behind it, for its next attempt or a proof of work, need not wait longer.
+            self.shared.cell(self.which).wake.notify_one();
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use super::api::{LaneState, Shared, Which};
+use super::api::{LaneCell, LaneState, Shared, Which};
 use super::builder::ApiNotice;
 use super::exchange::exchange;
 use super::fetch::{StreamPort, stream};
@@ -57,6 +57,7 @@ pub(super) async fn pump(shared: Arc<Shared>, which: Which) {
                 let proof = tokio::select! {
                     biased;
                     () = gone(&shared) => break,
+                    () = no_proof_wanted(cell) => continue,
                     proof = prove(&shared, challenge.clone()) => proof,
                 };
                 cell.lock().lane.handle_proof(now(), proof, &challenge);
@@ -172,9 +173,11 @@ pub(super) fn deliver(state: &mut LaneState) -> Delivered {
 }
 
 impl Delivered {
-    /// Tells the outbox first, then those who wait, then the observer, who may use the handle. Returns a demanded proof of work.
+    /// Tells the outbox first, then those who wait, then the observer, who may use the handle. Outbox and observer are not called while a panic
+    /// unwinds: a second one would end the process. Returns a demanded proof of work.
     pub(super) fn tell(self, shared: &Shared) -> Option<HashcashChallenge> {
-        if !self.ended.is_empty()
+        let unwinding = std::thread::panicking();
+        if !(self.ended.is_empty() || unwinding)
             && let Some(outbox) = shared.outbox()
         {
             for (request, changes) in &self.ended {
@@ -185,7 +188,9 @@ impl Delivered {
             // Whoever dropped the future does not want to know.
             let _ = waiter.send(result);
         }
-        if let Some(observer) = &shared.settings.observer {
+        if let Some(observer) = &shared.settings.observer
+            && !unwinding
+        {
             for notice in self.notices {
                 observer(notice);
             }
@@ -236,6 +241,13 @@ async fn prove(shared: &Shared, challenge: HashcashChallenge) -> Result<[u8; 4],
     match work.await {
         Ok(Some(prefix)) => Ok(prefix),
         Ok(None) | Err(_) => Err(ProofOfWorkError::NotFound),
+    }
+}
+
+/// Returns when the proof of work under way is of no use any more (LIM-9).
+async fn no_proof_wanted(cell: &LaneCell) {
+    while cell.lock().lane.is_proving() {
+        cell.wake.notified().await;
     }
 }
 

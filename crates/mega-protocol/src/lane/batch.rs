@@ -192,11 +192,12 @@ impl Flight {
         }
     }
 
-    /// Whether it only asks, and nobody wants the answer.
+    /// Whether nobody wants the answer, and no change of it can have come to pass.
     pub(super) fn is_pointless(&self) -> bool {
+        let harmless = |item: &Item| item.effect == Effect::Read || !self.maybe_executed;
         self.items
             .iter()
-            .all(|i| i.effect == Effect::Read && self.orphans.contains(&i.ticket))
+            .all(|i| harmless(i) && self.orphans.contains(&i.ticket))
     }
 
     /// What the failure of the whole flight is for the command at `position`.

@@ -1,6 +1,7 @@
 //! The async driver: over a transport made for the test, and over loopback against the test server.
 
 mod hashcash;
+mod hostile;
 mod loopback;
 mod loopback_faults;
 mod outbox;
