@@ -13,8 +13,9 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt};
 use mega_protocol::events::{ChannelEnd, EventBatch};
 use mega_protocol::{EventStream, SequenceNumber, SequenceTag, SessionId, UserHandle};
 use tokio::sync::broadcast::error::RecvError;
@@ -232,6 +233,11 @@ impl Client {
         let Some(applied) = applied else {
             return Fate::Overtaken;
         };
+        if let (Some(version), Identity::Account(account)) =
+            (applied.account_keys, &self.inner.identity)
+        {
+            account.told_of_keys(version);
+        }
         for change in applied.changes {
             // Nobody listening is no error.
             let _ = self.inner.changes.send(change);
@@ -297,6 +303,7 @@ impl Client {
             match next {
                 Ok(batch) => {
                     if self.apply(base, &batch) == Fate::Applied && !batch.more {
+                        self.follow_account_keys().await;
                         return Ok(());
                     }
                 }
@@ -388,6 +395,8 @@ struct Driver {
     client: Client,
     seat: Seat,
     channel: Option<EventStream>,
+    /// The account's keys being read, which another client has changed.
+    learning: Option<BoxFuture<'static, ()>>,
     /// Why it stops, if that is before its time. Also said when the runtime is shut down around it.
     verdict: Option<Stopped>,
 }
@@ -399,6 +408,7 @@ impl Driver {
             client,
             seat,
             channel,
+            learning: None,
             verdict: Some(Stopped::shut_down()),
         }
     }
@@ -415,12 +425,23 @@ impl Driver {
             tokio::select! {
                 biased;
                 () = pump.wants.nudge.notified() => {}
+                () = learnt(self.learning.as_mut()) => self.learning = None,
                 turned = turn(&self.client, &mut self.channel) => if let Err(error) = turned {
                     self.verdict = Some(Stopped::because(error));
                     return;
+                } else if self.learning.is_none() && self.client.account_keys_are_news() {
+                    // Beside the channel: whoever changes the keys meanwhile needs its news.
+                    self.learning = Some(self.client.clone().follow_account_keys_later().boxed());
                 }
             }
         }
+    }
+}
+
+async fn learnt(learning: Option<&mut BoxFuture<'static, ()>>) {
+    match learning {
+        Some(learning) => learning.await,
+        None => std::future::pending().await,
     }
 }
 
