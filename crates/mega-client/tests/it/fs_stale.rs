@@ -1,5 +1,6 @@
 //! What another client of the account has done, and this one has not heard of yet.
 
+use std::future::IntoFuture;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -109,6 +110,64 @@ async fn sh_1_a_link_opens_what_another_client_has_put_there_unseen() {
     let link = mega.link("/open").await.unwrap();
     let guest = visitor(&world, link.url()).await;
     assert_eq!(names(&guest, "/").await, ["early", "late", "later"]);
+}
+
+/// While the answer to another command is under way, what follows is planned and waits.
+async fn while_busy<T>(world: &World, work: impl Future<Output = T>) -> T {
+    let faults = world.server().faults();
+    faults.add(Fault::command("a").delay(Duration::from_millis(700)));
+    let begin = world.server().journal().len();
+    let asked = || {
+        let journal = world.server().journal();
+        journal
+            .iter()
+            .skip(begin)
+            .any(|entry| entry.commands == ["a"])
+    };
+    let client = world.mega.clone();
+    let edit = tokio::spawn(async move {
+        let on = !client.stat("/busy").await.unwrap().is_favourite();
+        client.edit("/busy").favourite(on).await
+    });
+    while !asked() {
+        tokio::task::yield_now().await;
+    }
+    let done = work.await;
+    edit.await.unwrap().unwrap();
+    done
+}
+
+#[tokio::test]
+async fn what_is_put_into_a_folder_while_it_is_linked_can_be_read_by_visitors() {
+    let world = World::without_account_keys().await;
+    let mega = &world.mega;
+    for path in ["/busy", "/moves"] {
+        world.file(path, "x").await;
+    }
+    for path in ["/one", "/two"] {
+        world.folder(path).await;
+    }
+    let one = async {
+        tokio::join!(
+            mega.link("/one").into_future(),
+            mega.create_dir("/one/new").into_future()
+        )
+    };
+    let (link, made) = while_busy(&world, one).await;
+    made.unwrap();
+    let guest = visitor(&world, link.unwrap().url()).await;
+    assert_eq!(names(&guest, "/").await, ["new"]);
+
+    let two = async {
+        tokio::join!(
+            mega.link("/two").into_future(),
+            mega.move_to("/moves", "/two").into_future()
+        )
+    };
+    let (link, moved) = while_busy(&world, two).await;
+    moved.unwrap();
+    let guest = visitor(&world, link.unwrap().url()).await;
+    assert_eq!(names(&guest, "/").await, ["moves"]);
 }
 
 #[tokio::test]
