@@ -57,6 +57,7 @@ pub(crate) async fn open(
     let keys = data.attributes.get("^!keys");
     let generation = super::keys::read_share_keys(keys, &opening, &mut keyring)?;
     let has_keys_attribute = keys.is_some();
+    let keys_version = keys.and_then(|keys| keys.version.clone());
     let (cache, kept) = match &builder.options.cache_dir {
         Some(folder) => {
             Cache::open(
@@ -84,6 +85,7 @@ pub(crate) async fn open(
     if let Some(generation) = generation {
         account.saw_keys(generation);
     }
+    account.knows_keys(keys_version);
     match kept {
         Some(kept) => go_on(builder, api, account, keyring, kept, (cache, intents)).await,
         None => {

@@ -66,7 +66,11 @@ impl Client {
             (shares, subtrees)
         });
         for subtree in subtrees {
-            if let Err(error) = self.supply(&shares, &subtree).await {
+            let supplied = async {
+                self.know_share_keys(folder).await?;
+                self.supply(&shares, &subtree).await
+            };
+            if let Err(error) = supplied.await {
                 tracing::warn!(%folder, %error, "the folder was shared in the moment in which something came into it, and the others were not given the key");
             }
         }

@@ -80,6 +80,9 @@ impl Client {
     pub(super) async fn relocate(&self, wanted: &Relocation) -> Result<Node> {
         self.account()?;
         self.check_not_top(wanted.node)?;
+        if let Some(folder) = wanted.folder {
+            self.know_share_keys(folder).await?;
+        }
         // What is wrong in any case is said before anything is asked; what is done already needs no request.
         match self.plan(wanted) {
             Ok(plan) if plan.is_empty() => return self.node_of(wanted.node),
@@ -92,6 +95,9 @@ impl Client {
             None => None,
         };
         self.catch_up().await?;
+        if let Some(folder) = wanted.folder {
+            self.know_share_keys(folder).await?;
+        }
         if self.goes_into_bin(wanted) {
             // What cannot be moved stays public.
             self.plan(wanted)?;

@@ -84,6 +84,7 @@ impl Client {
                 client.account()?;
                 let top = client.handle_of(&folder, Want::Folder)?;
                 client.catch_up().await?;
+                client.know_share_keys(top).await?;
                 client.supply_keys(top).await
             };
             repaired

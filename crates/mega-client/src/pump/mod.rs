@@ -13,8 +13,9 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt};
 use mega_protocol::events::{ChannelEnd, EventBatch};
 use mega_protocol::transport::TransportError;
 use mega_protocol::{EventStream, SequenceNumber, SequenceTag, SessionId, UserHandle};
@@ -245,6 +246,11 @@ impl Client {
             Ok(applied) => applied,
             Err(fate) => return fate,
         };
+        if let (Some(version), Identity::Account(account)) =
+            (applied.account_keys, &self.inner.identity)
+        {
+            account.told_of_keys(version);
+        }
         if applied.reload {
             return Fate::Overtaken;
         }
@@ -308,6 +314,7 @@ impl Client {
                 Ok(batch) => {
                     if self.apply(base, &batch) == Fate::Applied && !batch.more {
                         self.settle_by_the_tree(&left);
+                        self.follow_account_keys().await;
                         return Ok(());
                     }
                 }
@@ -400,6 +407,8 @@ struct Driver {
     client: Client,
     seat: Seat,
     channel: Option<EventStream>,
+    /// The account's keys being read, which another client has changed.
+    learning: Option<BoxFuture<'static, ()>>,
     /// Why it stops, if that is before its time. Also said when the runtime is shut down around it.
     verdict: Option<Stopped>,
 }
@@ -411,6 +420,7 @@ impl Driver {
             client,
             seat,
             channel,
+            learning: None,
             verdict: Some(Stopped::shut_down()),
         }
     }
@@ -427,12 +437,23 @@ impl Driver {
             tokio::select! {
                 biased;
                 () = pump.wants.nudge.notified() => {}
+                () = learnt(self.learning.as_mut()) => self.learning = None,
                 turned = turn(&self.client, &mut self.channel) => if let Err(error) = turned {
                     self.verdict = Some(Stopped::because(error));
                     return;
+                } else if self.learning.is_none() && self.client.account_keys_are_news() {
+                    // Beside the channel: whoever changes the keys meanwhile needs its news.
+                    self.learning = Some(self.client.clone().follow_account_keys_later().boxed());
                 }
             }
         }
+    }
+}
+
+async fn learnt(learning: Option<&mut BoxFuture<'static, ()>>) {
+    match learning {
+        Some(learning) => learning.await,
+        None => std::future::pending().await,
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Applied {
     pub(crate) changes: Vec<Change>,
     /// The packets cannot be trusted to have given the right tree; load it anew.
     pub(crate) reload: bool,
+    /// The version of `^!keys` that the service has told of.
+    pub(crate) account_keys: Option<String>,
     /// The highest tag among the packets.
     pub(crate) tag: Option<SequenceTag>,
     /// The highest tag that a packet with another one follows: all of its packets are in the tree. A move is two packets of one tag,
@@ -112,8 +114,17 @@ impl Applier<'_> {
                 self.tree.people.answered(*invitation);
                 changes.push(Change::Contacts);
             }
-            Packet::UserAttributes(_)
-            | Packet::Purchase(_)
+            Packet::UserAttributes(change) => {
+                changes.push(Change::Account);
+                if self.me == Some(change.user) {
+                    let mut versions = change.changes.iter();
+                    let keys = versions.rfind(|(name, _)| name == "^!keys");
+                    if let Some((_, version)) = keys {
+                        applied.account_keys = Some(version.clone());
+                    }
+                }
+            }
+            Packet::Purchase(_)
             | Packet::PaymentReminder
             | Packet::StorageAllowanceChanged
             | Packet::EmailChanged { .. }

@@ -215,6 +215,7 @@ impl Client {
 
     async fn put_once(&self, group: &Group) -> Result<Vec<Result<NodeHandle>>> {
         let known = self.with_tree(|tree, _| group.found(tree));
+        self.know_share_keys(group.target).await?;
         let command = self.put_command(group)?;
         let shares = command.share_keys.as_ref().map(|keys| keys.shares.clone());
         let (reply, repeated) = match self.change_answered(command.clone()).await {

@@ -13,8 +13,6 @@ use super::verify::{Verified, standing, unusable};
 use crate::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs::account_keys::Edit;
-use crate::tree::apply::Applier;
-use crate::tree::decrypt::Decrypter;
 
 /// What an exchange of share keys has done.
 #[derive(Debug, Default)]
@@ -158,28 +156,6 @@ impl Client {
                 ))
             }
             _ => Ok(key),
-        }
-    }
-
-    /// Opens what the new keys open.
-    fn open_with(&self, keys: &[(NodeHandle, ShareKey)]) {
-        let me = self.account().ok().map(|account| account.user);
-        let mut changes = Vec::new();
-        self.with_tree_and_keyring_mut(|tree, keyring| {
-            for (share, key) in keys {
-                keyring.add_share(*share, key.clone());
-            }
-            let mut applier = Applier {
-                tree,
-                keyring,
-                me,
-                keys_elsewhere: true,
-            };
-            applier.open_what_was_closed(&mut Decrypter::default(), &mut changes);
-        });
-        for change in changes {
-            // Nobody listening is no error.
-            let _ = self.inner.changes.send(change);
         }
     }
 
