@@ -335,7 +335,7 @@ impl Client {
             let record = tree.record(index).ok_or_else(|| Error::not_found("node"))?;
             let file = record.kind == crate::node::NodeKind::File;
             let shown = wanted.name.as_deref().unwrap_or_default();
-            super::name::Name::shown(tree.mask(), shown)?.free(tree, record.parent, file)
+            super::name::Name::shown(tree.mask(), shown)?.free(tree, record.parent, file, |_| true)
         })?;
         let shown = String::from_utf8_lossy(&crate::node::SHOWN.encode(&name.decoded)).into_owned();
         let wanted = Relocation {
