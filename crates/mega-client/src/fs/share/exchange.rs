@@ -14,6 +14,7 @@ use crate::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs::account_keys::Edit;
 use crate::tree::apply::Applier;
+use crate::tree::arena::Flags;
 use crate::tree::decrypt::Decrypter;
 
 /// What an exchange of share keys has done.
@@ -117,9 +118,18 @@ impl Client {
         Ok(())
     }
 
-    /// Who shares a folder with us.
+    /// Who shares a folder with us. Nobody, where the folder is one of our own, whatever the service says: it lies in our drive, we share it
+    /// ourselves, or our master key opens it.
     fn owner_of(&self, share: NodeHandle) -> Option<UserHandle> {
-        self.with_tree(|tree, _| tree.share(tree.find(share)?).map(|share| share.owner))
+        self.with_tree(|tree, _| {
+            let index = tree.find(share)?;
+            let record = tree.record(index)?;
+            let own = record.key != [0; 32] && !record.flags.has(Flags::FOREIGN);
+            if own || tree.cannot_be_incoming(index) {
+                return None;
+            }
+            tree.share(index).map(|share| share.owner)
+        })
     }
 
     /// Notes the keys of a contact at first sight; other keys than those noted are an error (KEY-9).
