@@ -255,7 +255,7 @@ impl Applier<'_> {
         let (kind, key) = (record.kind, record.key);
         if let Some(field) = &change.attributes {
             match decrypter.attributes(kind, &key, field) {
-                Ok(text) => self.tree.set_text(index, text),
+                Ok(text) => self.tree.set_readable(index, text),
                 Err(trouble) => self.unreadable(index, trouble, field, decrypter),
             }
         }

@@ -269,6 +269,16 @@ impl Tree {
         self.set_text(index, text);
     }
 
+    /// Replaces the attributes of a node by others that were read under its key: whatever was wrong with the earlier ones is over.
+    pub(crate) fn set_readable(&mut self, index: Index, text: &[u8]) {
+        if let Some(record) = self.records.get_mut(index)
+            && record.trouble == Some(Trouble::BadAttributes)
+        {
+            record.trouble = None;
+        }
+        self.set_text(index, text);
+    }
+
     /// Replaces the attributes of a node and keeps its file attribute string.
     pub(crate) fn set_text(&mut self, index: Index, text: &[u8]) {
         let tail = self.tail(index).to_vec();
