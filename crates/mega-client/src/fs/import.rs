@@ -103,7 +103,7 @@ impl Import {
         let client = &self.client;
         client.account()?;
         let public = match &self.link.inner.identity {
-            Identity::FolderLink => None,
+            Identity::FolderLink { .. } => None,
             Identity::FileLink(public) => Some(*public),
             Identity::Account(_) => {
                 return Err(Error::misuse(

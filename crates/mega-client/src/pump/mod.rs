@@ -197,7 +197,7 @@ impl Client {
     fn apply(&self, base: SequenceNumber, batch: &EventBatch) -> Fate {
         let (me, keys_elsewhere) = match &self.inner.identity {
             Identity::Account(account) => (Some(account.user), account.has_keys_attribute()),
-            Identity::FolderLink | Identity::FileLink(_) => (None, true),
+            Identity::FolderLink { .. } | Identity::FileLink(_) => (None, true),
         };
         let pump = &self.inner.pump;
         if pump.past.is_old(base, batch) {
