@@ -130,7 +130,7 @@ pub(crate) async fn reopen(api: &Api, options: &Options, saved: &SavedSession) -
         })?;
     let reply = reply.reply;
     let deadline = Instant::now() + options.verdict_delay;
-    let pins = pins.map(|pins| (text.to_owned(), pins.to_owned()));
+    let pins = pins.map(|pins| (Zeroizing::new(text.to_owned()), pins.to_owned()));
     let checked = blocking(move || check(&stored, &reply, pins.as_ref())).await;
     // LOG-6: right or wrong, the verdict comes at the same time.
     tokio::time::sleep_until(deadline).await;
@@ -143,7 +143,7 @@ pub(crate) async fn reopen(api: &Api, options: &Options, saved: &SavedSession) -
 fn check(
     stored: &StoredAccount,
     reply: &ResumeReply,
-    pins: Option<&(String, String)>,
+    pins: Option<&(Zeroizing<String>, String)>,
 ) -> Result<Opening> {
     let session_key = match &reply.session_key {
         Some(held) => Some(SessionKey::from_slice(held.expose_secret()).map_err(|_| rejected())?),

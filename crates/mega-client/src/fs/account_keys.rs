@@ -46,7 +46,7 @@ impl Client {
             let write = keys
                 .update(&account.master, &mut rng(), edit)
                 .map_err(damaged)?;
-            let command = SetUserAttributes::new().with(NAME, write.attribute(), version);
+            let command = SetUserAttributes::new().with(NAME, write.attribute(), Some(version));
             match self.change(command).await {
                 Ok(_) => {
                     account.saw_keys(write.accepted().generation());
@@ -68,7 +68,7 @@ impl Client {
         &self,
         account: &Account,
         known: Option<Generation>,
-    ) -> Result<(AccountKeys, Option<String>)> {
+    ) -> Result<(AccountKeys, String)> {
         let value = self
             .ask(FetchUserAttribute::new(account.user, NAME))
             .await?;
@@ -81,7 +81,14 @@ impl Client {
         let owner = mega_crypto::UserHandle::from_bytes(account.user.to_bytes());
         let keys =
             AccountKeys::open(bytes.as_bytes(), &account.master, owner, known).map_err(damaged)?;
-        Ok((keys, value.version))
+        // Without one the service would take whatever is written, over what another client has written meanwhile.
+        let version = value.version.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Protocol,
+                "the service tells no version of the account's keys, so they cannot be changed safely",
+            )
+        })?;
+        Ok((keys, version))
     }
 }
 

@@ -336,8 +336,15 @@ impl Applier<'_> {
                     .is_some_and(|me| target == OutgoingShareTarget::User(me))
             })
         {
-            // The share has ended: what lies in it is out of our sight.
-            self.remove(change.node, changes);
+            // What lies in it is out of our sight, unless it lies in another share (SDK `MegaClient::mergenewshare`).
+            let nested = self.tree.find(change.node).filter(|&index| {
+                let record = self.tree.record(index);
+                record.is_some_and(|record| record.parent != Index::NONE)
+            });
+            match nested {
+                Some(index) => self.tree.end_incoming(index),
+                None => self.remove(change.node, changes),
+            }
         } else if let Some(index) = self.tree.find(change.node)
             && !self.tree.cannot_be_incoming(index)
         {

@@ -53,7 +53,7 @@ impl<'b> Attributes<'b> {
         let mut name = None;
         for member in Members::new(text) {
             let (member, value) = member.map_err(|_| Trouble::BadAttributes)?;
-            if name.is_none() && member.is(attributes::NAME) {
+            if member.is(attributes::NAME) {
                 name = Some(value.bytes());
             }
         }

@@ -29,8 +29,8 @@ impl Tree {
             })
     }
 
-    /// Forgets that somebody else is said to share a node.
-    pub(crate) fn drop_false_share(&mut self, index: Index) {
+    /// Forgets that somebody else shares a node, or is said to.
+    pub(crate) fn end_incoming(&mut self, index: Index) {
         self.set_share(index, None);
         self.share_roots.remove(&index);
         if let Some(record) = self.record_mut(index) {
@@ -73,7 +73,7 @@ impl Tree {
             }
             let shared = self.record(index).map(|record| record.handle);
             if below || shared.is_some_and(|handle| self.is_shared_out(handle)) {
-                self.drop_false_share(index);
+                self.end_incoming(index);
             }
         }
     }

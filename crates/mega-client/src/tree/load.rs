@@ -207,7 +207,7 @@ pub(crate) fn store_node(
     if let (Inserted::New(index) | Inserted::Known(index), Some(_)) = (inserted, raw.share)
         && tree.cannot_be_incoming(index)
     {
-        tree.drop_false_share(index);
+        tree.end_incoming(index);
     }
     inserted
 }

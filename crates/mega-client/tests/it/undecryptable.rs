@@ -136,3 +136,19 @@ async fn nod_6_attributes_that_were_put_right_end_the_trouble_at_once() {
     }
     mega.rename(node, "usable").await.unwrap();
 }
+
+#[tokio::test]
+async fn of_two_members_of_one_name_the_last_counts_everywhere() {
+    let world = World::new().await;
+    let node = world.file("/file", "content").await.handle();
+    write_attributes(&world, node, r#"{"n":"first","n":"last"}"#);
+    world.mega.refresh().await.unwrap();
+    for mega in [&world.mega, &world.place.sign_in().await] {
+        assert_eq!(mega.stat(node).await.unwrap().name(), "last");
+        assert_eq!(mega.stat("/last").await.unwrap().handle(), node);
+        assert!(!mega.exists("/first").await.unwrap());
+    }
+    // What is written back keeps the name that was shown.
+    world.mega.set_favourite(node, true).await.unwrap();
+    assert_eq!(world.paths().await, ["/last"]);
+}

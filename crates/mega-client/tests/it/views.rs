@@ -146,3 +146,16 @@ async fn a_view_hears_of_what_happens_in_its_folder_only() {
         ]
     );
 }
+
+#[tokio::test]
+async fn what_a_view_of_the_bin_restores_does_not_leave_the_view() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    world.file("/in/x.txt", "x").await;
+    mega.trash("/in/x.txt").await.unwrap();
+    let view = mega.view(mega.rubbish_bin().unwrap()).unwrap();
+    let error = view.restore("/x.txt").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert!(view.exists("/x.txt").await.unwrap());
+    assert!(!mega.exists("/in/x.txt").await.unwrap());
+}

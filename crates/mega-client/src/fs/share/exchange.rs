@@ -66,6 +66,8 @@ impl Client {
 
     async fn receive(&self, done: &mut ShareKeyExchange) -> Result<()> {
         let pending = self.ask(FetchPendingKeys::new()).await?;
+        // Whose folder it is may be news.
+        self.catch_up().await?;
         let mut senders: HashMap<UserHandle, Result<Verified>> = HashMap::new();
         for key in &pending.keys {
             // Keys of people who share nothing with us are not even looked at.
@@ -204,7 +206,7 @@ impl Client {
         let node = mega_crypto::NodeHandle::from_bytes(folder.to_bytes());
         let wrapped = self
             .change_account_keys(|keys| {
-                standing(contact, keys)?;
+                compared(keys, standing(contact, keys)?)?;
                 let key = keys
                     .share_key(node)
                     .ok_or_else(|| Error::new(ErrorKind::Key, "the folder has no share key"))?
@@ -269,6 +271,18 @@ impl Client {
     }
 }
 
+/// Where the account asks for it, no share key is taken from nor given to anybody whose fingerprint was not compared (SDK `KeyManager::encryptShareKeyTo`,
+/// `decryptShareKeyFrom`, both by `verificationRequired`).
+fn compared(keys: &AccountKeys, known: ContactStanding) -> Result<()> {
+    if keys.contact_verification_warning() && known != ContactStanding::Compared {
+        return Err(Error::new(
+            ErrorKind::Key,
+            "the account asks for compared fingerprints, and that of the contact was not compared yet",
+        ));
+    }
+    Ok(())
+}
+
 /// Opens one share key: from whom it comes must be known, and be the same as before.
 fn open(
     keys: &AccountKeys,
@@ -280,13 +294,7 @@ fn open(
         Some(Err(error)) => return Err(Error::new(error.kind(), error.to_string())),
         None => return Err(Error::misuse("the sender was not asked for")),
     };
-    let known = standing(sender, keys)?;
-    if keys.contact_verification_warning() && known != ContactStanding::Compared {
-        return Err(Error::new(
-            ErrorKind::Key,
-            "the account asks for compared fingerprints, and that of the sharing contact was not compared yet",
-        ));
-    }
+    compared(keys, standing(sender, keys)?)?;
     let wrapped: [u8; 16] = pending
         .key
         .as_bytes()
