@@ -61,7 +61,10 @@ pub(crate) enum Identity {
     /// An account with a session.
     Account(Box<Account>),
     /// A public folder, opened with its link key.
-    FolderLink,
+    FolderLink {
+        /// The node in it that the link names: paths start there, however often the tree is loaded.
+        inside: Option<NodeHandle>,
+    },
     /// A public file; the tree holds a made-up root with this one file.
     FileLink(mega_protocol::PublicHandle),
 }
@@ -126,7 +129,7 @@ impl Client {
     pub(crate) fn account(&self) -> Result<&Account> {
         match &self.inner.identity {
             Identity::Account(account) => Ok(account),
-            Identity::FolderLink | Identity::FileLink(_) => Err(Error::new(
+            Identity::FolderLink { .. } | Identity::FileLink(_) => Err(Error::new(
                 ErrorKind::Unsupported,
                 "a public link is read-only and has no account; sign in for this",
             )),
@@ -255,7 +258,7 @@ impl Client {
     pub fn user(&self) -> Option<UserHandle> {
         match &self.inner.identity {
             Identity::Account(account) => Some(account.user),
-            Identity::FolderLink | Identity::FileLink(_) => None,
+            Identity::FolderLink { .. } | Identity::FileLink(_) => None,
         }
     }
 
@@ -264,7 +267,7 @@ impl Client {
     pub fn email(&self) -> Option<&str> {
         match &self.inner.identity {
             Identity::Account(account) => account.email.as_deref(),
-            Identity::FolderLink | Identity::FileLink(_) => None,
+            Identity::FolderLink { .. } | Identity::FileLink(_) => None,
         }
     }
 

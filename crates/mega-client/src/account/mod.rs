@@ -57,8 +57,10 @@ pub(crate) struct Account {
     pub(crate) ephemeral: Option<EphemeralCredentials>,
     /// The password that this client has set since.
     pub(crate) new_password: RwLock<Option<Zeroizing<String>>>,
-    /// Whoever renews the session.
+    /// Whoever renews the session, or closes it.
     renewing: tokio::sync::Mutex<()>,
+    /// Whether the caller has signed out: then no other session is opened, whatever means there are.
+    signed_out: AtomicBool,
     /// Whether the account has `^!keys`; then the rules of crypto-and-accounts 3.7 apply.
     has_keys_attribute: AtomicBool,
     /// The highest generation of `^!keys` ever seen (KEY-10); 0 when none was.
@@ -99,6 +101,7 @@ impl Account {
             ephemeral: opening.ephemeral,
             new_password: RwLock::default(),
             renewing: tokio::sync::Mutex::default(),
+            signed_out: AtomicBool::new(false),
             has_keys_attribute: AtomicBool::new(has_keys_attribute),
             keys_generation: AtomicU32::new(opening.generation.map_or(0, Generation::get)),
             keys_versions: Mutex::default(),

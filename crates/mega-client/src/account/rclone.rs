@@ -74,7 +74,10 @@ impl RcloneRemote {
         let text = blocking(move || {
             let unreadable = |error| Error::io("the configuration of rclone cannot be read", error);
             let file = std::fs::File::open(&path).map_err(unreadable)?;
-            let mut text = Zeroizing::new(String::new());
+            // All of it at once: a buffer that grows leaves what it held behind, unwiped (SEC-8).
+            let len = file.metadata().map_err(unreadable)?.len().min(MAX_FILE);
+            let room = usize::try_from(len).unwrap_or(0).saturating_add(1);
+            let mut text = Zeroizing::new(String::with_capacity(room));
             let mut file = std::io::Read::take(file, MAX_FILE.saturating_add(1));
             std::io::Read::read_to_string(&mut file, &mut text).map_err(unreadable)?;
             // The beginning of a file says something else than all of it may.

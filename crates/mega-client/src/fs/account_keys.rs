@@ -41,10 +41,17 @@ impl Client {
             let Some(edit) = edit else {
                 return Ok(value);
             };
+            // Without one the service would take whatever is written, over what another client has written meanwhile.
+            let version = version.ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Protocol,
+                    "the service tells no version of the account's keys, so they cannot be changed safely",
+                )
+            })?;
             let write = keys
                 .update(&account.master, &mut rng(), edit)
                 .map_err(damaged)?;
-            let command = SetUserAttributes::new().with(NAME, write.attribute(), version);
+            let command = SetUserAttributes::new().with(NAME, write.attribute(), Some(version));
             match self.change(command).await {
                 Ok(versions) => {
                     let accepted = write.accepted();

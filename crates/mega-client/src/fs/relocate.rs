@@ -11,7 +11,7 @@ use super::access::{
     check_access, check_container, check_no_version, check_ordinary, check_readable, find,
 };
 use super::attributes;
-use super::conflict::{Claim, OnConflict};
+use super::conflict::{Chosen, Claim, OnConflict};
 use super::destination::Destination;
 use super::name::Name;
 use super::release::{foreign_keys, shares_around, subtree_keys, wrap_for_shares};
@@ -46,7 +46,7 @@ impl Relocation {
 }
 
 /// The commands that bring it about.
-struct Plan {
+struct Plan<'a> {
     folder: NodeHandle,
     foreign: Vec<(NodeHandle, NodeKey)>,
     attributes: Option<NewAttributes>,
@@ -54,9 +54,11 @@ struct Plan {
     displaced: Option<NodeHandle>,
     /// The shares that the others get the keys for, or have them for.
     shares: Vec<NodeHandle>,
+    /// Kept until the node is in its new place.
+    chosen: Chosen<'a>,
 }
 
-impl Plan {
+impl Plan<'_> {
     fn is_empty(&self) -> bool {
         self.attributes.is_none() && self.moves.is_none()
     }
@@ -155,7 +157,7 @@ impl Client {
         })
     }
 
-    fn plan(&self, wanted: &Relocation) -> Result<Plan> {
+    fn plan(&self, wanted: &Relocation) -> Result<Plan<'_>> {
         self.with_tree(|tree, _| {
             self.with_keyring(|keyring| {
                 let index = find(tree, wanted.node)?;
@@ -174,6 +176,7 @@ impl Client {
                     moves: None,
                     displaced: None,
                     shares: Vec::new(),
+                    chosen: Chosen::new(self),
                 };
                 let target = folder.and_then(|folder| tree.find(folder));
                 if moves {
@@ -208,7 +211,7 @@ impl Client {
                         // A moved file keeps its own versions and cannot take over others.
                         versions: false,
                     };
-                    let place = claim.settle(tree)?;
+                    let place = claim.settle(tree, &mut plan.chosen)?;
                     if place.keeps.is_some() {
                         return Ok(plan);
                     }
@@ -266,10 +269,11 @@ impl Client {
     }
 
     /// Sends the commands of a plan; gives back what is displaced by it.
-    async fn carry_out(&self, node: NodeHandle, plan: Plan) -> Result<Option<NodeHandle>> {
+    async fn carry_out(&self, node: NodeHandle, plan: Plan<'_>) -> Result<Option<NodeHandle>> {
         self.rewrite_foreign_keys(&plan.foreign).await?;
         let folder = plan.folder;
         let (mut renames, mut undo) = (false, None);
+        let _chosen = plan.chosen;
         // Both travel in one request, in this order.
         let rename = plan.attributes.map(|new| {
             renames = new.renames;

@@ -135,7 +135,7 @@ impl Restore {
 impl Client {
     /// The folder that a node in the bin came from, if it still is a place to be.
     fn origin_of(&self, node: NodeHandle) -> Result<Option<NodeHandle>> {
-        self.with_tree(|tree, _| {
+        self.with_tree(|tree, base| {
             let index = find(tree, node)?;
             let bin = tree.roots().rubbish;
             let in_bin = |at| bin.is_some_and(|bin| tree.is_within(at, bin));
@@ -150,6 +150,7 @@ impl Client {
                 .filter(|&folder| {
                     tree.find(folder).is_some_and(|at| {
                         !in_bin(at)
+                            && tree.in_view(at, base)
                             && tree
                                 .record(at)
                                 .is_some_and(|record| record.kind.is_folder())

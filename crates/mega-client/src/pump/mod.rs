@@ -202,7 +202,7 @@ impl Client {
     fn whose(&self) -> (Option<UserHandle>, bool) {
         match &self.inner.identity {
             Identity::Account(account) => (Some(account.user), account.has_keys_attribute()),
-            Identity::FolderLink | Identity::FileLink(_) => (None, true),
+            Identity::FolderLink { .. } | Identity::FileLink(_) => (None, true),
         }
     }
 

@@ -71,6 +71,12 @@ impl Client {
         }
         let summary = loaded.map_err(Error::from)?;
         let (mut tree, keyring, _) = loader.finish();
+        if let Identity::FolderLink {
+            inside: Some(inside),
+        } = &self.inner.identity
+        {
+            crate::link::narrow(&mut tree, *inside)?;
+        }
         tree.position = Some(summary.sequence_number);
         tree.tag = summary.tag.clone();
         let (me, keys_elsewhere) = self.whose();
@@ -117,12 +123,10 @@ impl Client {
                 let elsewhere = account.has_keys_attribute();
                 Some(Loader::account(self.options().mask, keyring, elsewhere))
             }
-            Identity::FolderLink => {
-                // Of the link, also when this is a view of a folder in it.
-                let root = self
-                    .with_tree(|tree, _| tree.record(tree.roots().cloud?).map(|root| root.handle));
-                let root = root.ok_or_else(|| Error::not_found("the root of the link"))?;
-                let key = self.with_keyring(|keyring| keyring.share_key(root).cloned());
+            Identity::FolderLink { .. } => {
+                // The one key of the keyring, wherever in the link paths start.
+                let key = self
+                    .with_keyring(|keyring| keyring.shares().next().map(|(_, key)| key.clone()));
                 let key =
                     key.ok_or_else(|| Error::new(ErrorKind::Key, "the key of the link is gone"))?;
                 Some(Loader::folder_link(self.options().mask, key))

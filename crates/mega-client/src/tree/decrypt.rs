@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use mega_crypto::attributes::{Members, decrypt_in_place, decrypt_many};
 use mega_crypto::{
-    KeyCipher, KeyOrigin, KeyString, LocatedNodeKey, NodeKey, WrappedNodeKey, base64,
+    KeyCipher, KeyOrigin, KeyString, LocatedNodeKey, NodeKey, WrappedNodeKey, WrappingKeys, base64,
 };
-use mega_protocol::{NodeDefects, RawNode};
+use mega_protocol::{NodeDefects, NodeHandle, RawNode};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::RawSecrets;
@@ -26,15 +26,15 @@ pub(crate) struct Decrypter {
 /// A key and attributes.
 struct Opened<'b> {
     key: [u8; 32],
-    foreign: bool,
+    opener: Option<NodeHandle>,
     attributes: Attributes<'b>,
 }
 
 impl<'b> Opened<'b> {
-    fn new(key: &NodeKey, foreign: bool, text: &'b [u8]) -> Result<Self, Trouble> {
+    fn new(key: &NodeKey, opener: Option<NodeHandle>, text: &'b [u8]) -> Result<Self, Trouble> {
         Ok(Self {
             key: key_bytes(key),
-            foreign,
+            opener,
             attributes: Attributes::new(text)?,
         })
     }
@@ -53,7 +53,7 @@ impl<'b> Attributes<'b> {
         let mut name = None;
         for member in Members::new(text) {
             let (member, value) = member.map_err(|_| Trouble::BadAttributes)?;
-            if name.is_none() && member.is(attributes::NAME) {
+            if member.is(attributes::NAME) {
                 name = Some(value.bytes());
             }
         }
@@ -74,7 +74,7 @@ impl Decrypter {
         store: impl FnOnce(&NewNode<'_>) -> T,
     ) -> T {
         let located = locate(raw.key, kind_of(raw.kind), keyring);
-        let key = located.and_then(|located| Ok((open_key(&located)?, is_foreign(&located))));
+        let key = located.and_then(|located| Ok((open_key(&located)?, opener(&located))));
         store(&new_node(raw, open(key, raw.attributes, &mut self.buffer)))
     }
 
@@ -111,7 +111,7 @@ impl Decrypter {
             .map(|located| {
                 let located = located.as_ref().map_err(|trouble| *trouble)?;
                 let key = take_key(&located.wrapped, &mut opened)?;
-                Ok((key, is_foreign(located)))
+                Ok((key, opener(located)))
             })
             .collect();
         // As one slice of bytes, which is much quicker than block by block.
@@ -144,9 +144,9 @@ impl Decrypter {
         for ((raw, key), readable) in nodes.iter().zip(keys).zip(readable) {
             let text = if readable { texts.next() } else { None };
             let text = text.ok_or(Trouble::BadAttributes);
-            let opened = key.and_then(|(key, foreign)| {
+            let opened = key.and_then(|(key, opener)| {
                 let text = text?.map_err(|_| Trouble::BadAttributes)?;
-                Opened::new(&key, foreign, text)
+                Opened::new(&key, opener, text)
             });
             store(raw, &new_node(raw, opened));
         }
@@ -163,18 +163,18 @@ impl Decrypter {
         Ok(read_attributes(&key, field, &mut self.buffer)?.text)
     }
 
-    /// Tries a node again that could not be opened before.
+    /// Tries a node again that could not be opened before. `store` gets the key, the attributes, and the share through which it was opened.
     pub(crate) fn again<T>(
         &mut self,
         kind: NodeKind,
         raw: &RawSecrets,
-        keyring: &Keyring,
-        store: impl FnOnce([u8; 32], &[u8], bool) -> T,
+        keys: &impl WrappingKeys,
+        store: impl FnOnce([u8; 32], &[u8], Option<NodeHandle>) -> T,
     ) -> Result<T, Trouble> {
-        let located = locate(&raw.key, kind, keyring)?;
-        let key = open_key(&located).map(|key| (key, is_foreign(&located)));
+        let located = locate(&raw.key, kind, keys)?;
+        let key = open_key(&located).map(|key| (key, opener(&located)));
         let opened = open(key, &raw.attributes, &mut self.buffer)?;
-        Ok(store(opened.key, opened.attributes.text, opened.foreign))
+        Ok(store(opened.key, opened.attributes.text, opened.opener))
     }
 }
 
@@ -182,7 +182,7 @@ impl Decrypter {
 fn locate<'k>(
     key: &str,
     kind: NodeKind,
-    keyring: &'k Keyring,
+    keys: &'k impl WrappingKeys,
 ) -> Result<LocatedNodeKey<'k>, Trouble> {
     let kind = match kind {
         NodeKind::File => mega_crypto::NodeKind::File,
@@ -190,7 +190,7 @@ fn locate<'k>(
         _ => return Err(Trouble::NoKey),
     };
     KeyString::new(key)
-        .locate(kind, keyring)
+        .locate(kind, keys)
         .map_err(|error| match error {
             mega_crypto::Error::NoUsableKey | mega_crypto::Error::NeedsPrivateKey => Trouble::NoKey,
             _ => Trouble::BadKey,
@@ -236,8 +236,12 @@ fn only_key(text: &[u8], kind: NodeKind) -> Option<WrappedNodeKey> {
     }
 }
 
-fn is_foreign(located: &LocatedNodeKey<'_>) -> bool {
-    matches!(located.origin, KeyOrigin::Share(_))
+/// The share whose key opens it; `None` for the master key.
+fn opener(located: &LocatedNodeKey<'_>) -> Option<NodeHandle> {
+    match located.origin {
+        KeyOrigin::Share(share) => Some(NodeHandle::from_bytes(share.to_bytes())),
+        _ => None,
+    }
 }
 
 fn open_key(located: &LocatedNodeKey<'_>) -> Result<NodeKey, Trouble> {
@@ -274,15 +278,15 @@ fn take_key<'b>(
 }
 
 fn open<'b>(
-    key: Result<(NodeKey, bool), Trouble>,
+    key: Result<(NodeKey, Option<NodeHandle>), Trouble>,
     field: &str,
     buffer: &'b mut Vec<u8>,
 ) -> Result<Opened<'b>, Trouble> {
-    let (key, foreign) = key?;
+    let (key, opener) = key?;
     let attributes = read_attributes(&key, field, buffer)?;
     Ok(Opened {
         key: key_bytes(&key),
-        foreign,
+        opener,
         attributes,
     })
 }
@@ -327,7 +331,14 @@ fn new_node<'a>(raw: &RawNode<'a>, opened: Result<Opened<'a>, Trouble>) -> NewNo
     match opened {
         Ok(opened) => {
             new.key = opened.key;
-            new.foreign = opened.foreign;
+            new.opener = opened.opener;
+            // NOD-3: should that share not be where the node lies, another entry of its key may be for one that is.
+            if opened.opener.is_some() && raw.key.contains('/') {
+                new.raw = Some(RawSecrets {
+                    key: raw.key.into(),
+                    attributes: raw.attributes.into(),
+                });
+            }
             new.text = opened.attributes.text;
             if opened.attributes.name.is_none() {
                 new.trouble = Some(Trouble::NoName);

@@ -17,8 +17,10 @@ pub(crate) mod bulk;
 pub(crate) mod decrypt;
 pub(crate) mod edit;
 mod hashes;
+mod incoming;
 pub(crate) mod load;
 pub(crate) mod names;
+pub(crate) mod openers;
 pub(crate) mod path;
 pub(crate) mod people;
 pub(crate) mod reuse;
@@ -79,6 +81,8 @@ pub(crate) struct Tree {
     waiting: HashMap<NodeHandle, Vec<Index>>,
     /// What could not be decrypted.
     raw: HashMap<Index, RawSecrets>,
+    /// Nodes that a share key has opened, with the share, until it is known whether they lie in it (NOD-3).
+    opened: Vec<(Index, NodeHandle)>,
     links: HashMap<NodeHandle, LinkRecord>,
     shares: HashMap<Index, IncomingShare>,
     /// Contacts, invitations, outgoing shares.
@@ -111,6 +115,7 @@ impl Tree {
             share_roots: BTreeSet::new(),
             waiting: HashMap::new(),
             raw: HashMap::new(),
+            opened: Vec::new(),
             links: HashMap::new(),
             shares: HashMap::new(),
             people: people::People::default(),

@@ -469,3 +469,32 @@ async fn an_old_account_does_not_share() {
     assert_eq!(error.kind(), ErrorKind::KeysMissing, "{error}");
     assert!(sent.is_empty());
 }
+
+#[tokio::test]
+async fn the_end_of_a_share_inside_another_one_takes_nothing_away() {
+    let (world, friend) = friends().await;
+    world.file("/common/inner/x", "x").await;
+    world.mega.share("/common", FRIEND).await.unwrap();
+    world.mega.share("/common/inner", FRIEND).await.unwrap();
+    friend.refresh().await.unwrap();
+    friend.exchange_share_keys().await.unwrap();
+    world.mega.unshare("/common/inner", FRIEND).await.unwrap();
+    friend.refresh().await.unwrap();
+    let shares = friend.incoming_shares();
+    assert_eq!(shares.len(), 1, "{shares:?}");
+    assert_eq!(below(&friend, &shares[0]).await, ["inner", "x"]);
+}
+
+#[tokio::test]
+async fn keys_without_a_version_are_not_written() {
+    let world = World::new().await;
+    let folder = world.folder("/folder").await;
+    let faults = world.server().faults();
+    faults.add(mega_testserver::Fault::command("uga").without("v").always());
+    let (made, sent) = world.batches(world.mega.link(&folder)).await;
+    assert_eq!(made.unwrap_err().kind(), ErrorKind::Protocol);
+    let writes = sent.iter().flatten().filter(|name| *name == "upv");
+    assert_eq!(writes.count(), 0, "{sent:?}");
+    faults.clear();
+    world.mega.link(&folder).await.unwrap();
+}

@@ -5,6 +5,7 @@ mod account_keys;
 mod attacks;
 mod attacks_keys;
 mod attacks_login;
+mod attacks_shares;
 mod base64;
 mod blocking;
 mod cache;

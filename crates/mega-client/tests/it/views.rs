@@ -223,3 +223,16 @@ async fn ls_9_views_of_the_bin_and_of_the_vault_stay_inside_of_them() {
     let paths = ["/keep", "/keep/x.txt", "/keep/y.txt", "/keep/z.txt"];
     assert_eq!(world.paths().await, paths);
 }
+
+#[tokio::test]
+async fn what_a_view_of_the_bin_restores_does_not_leave_the_view() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    world.file("/in/x.txt", "x").await;
+    mega.trash("/in/x.txt").await.unwrap();
+    let view = mega.view(mega.rubbish_bin().unwrap()).unwrap();
+    let error = view.restore("/x.txt").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert!(view.exists("/x.txt").await.unwrap());
+    assert!(!mega.exists("/in/x.txt").await.unwrap());
+}

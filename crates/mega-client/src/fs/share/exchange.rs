@@ -13,6 +13,7 @@ use super::verify::{Verified, standing, unusable};
 use crate::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs::account_keys::Edit;
+use crate::tree::arena::Flags;
 
 /// What an exchange of share keys has done.
 #[derive(Debug, Default)]
@@ -63,6 +64,8 @@ impl Client {
 
     async fn receive(&self, done: &mut ShareKeyExchange) -> Result<()> {
         let pending = self.ask(FetchPendingKeys::new()).await?;
+        // Whose folder it is may be news.
+        self.catch_up().await?;
         let mut senders: HashMap<UserHandle, Result<Verified>> = HashMap::new();
         for key in &pending.keys {
             // Keys of people who share nothing with us are not even looked at.
@@ -115,9 +118,18 @@ impl Client {
         Ok(())
     }
 
-    /// Who shares a folder with us.
+    /// Who shares a folder with us. Nobody, where the folder is one of our own, whatever the service says: it lies in our drive, we share it
+    /// ourselves, or our master key opens it.
     fn owner_of(&self, share: NodeHandle) -> Option<UserHandle> {
-        self.with_tree(|tree, _| tree.share(tree.find(share)?).map(|share| share.owner))
+        self.with_tree(|tree, _| {
+            let index = tree.find(share)?;
+            let record = tree.record(index)?;
+            let own = record.key != [0; 32] && !record.flags.has(Flags::FOREIGN);
+            if own || tree.cannot_be_incoming(index) {
+                return None;
+            }
+            tree.share(index).map(|share| share.owner)
+        })
     }
 
     /// Notes the keys of a contact at first sight; other keys than those noted are an error (KEY-9).
@@ -164,7 +176,7 @@ impl Client {
         let node = mega_crypto::NodeHandle::from_bytes(folder.to_bytes());
         let wrapped = self
             .change_account_keys(|keys| {
-                standing(contact, keys)?;
+                compared(keys, standing(contact, keys)?)?;
                 let key = keys
                     .share_key(node)
                     .ok_or_else(|| Error::new(ErrorKind::Key, "the folder has no share key"))?
@@ -236,6 +248,18 @@ impl Client {
     }
 }
 
+/// Where the account asks for it, no share key is taken from nor given to anybody whose fingerprint was not compared (SDK `KeyManager::encryptShareKeyTo`,
+/// `decryptShareKeyFrom`, both by `verificationRequired`).
+fn compared(keys: &AccountKeys, known: ContactStanding) -> Result<()> {
+    if keys.contact_verification_warning() && known != ContactStanding::Compared {
+        return Err(Error::new(
+            ErrorKind::Key,
+            "the account asks for compared fingerprints, and that of the contact was not compared yet",
+        ));
+    }
+    Ok(())
+}
+
 /// Opens one share key: from whom it comes must be known, and be the same as before.
 fn open(
     keys: &AccountKeys,
@@ -247,13 +271,7 @@ fn open(
         Some(Err(error)) => return Err(Error::new(error.kind(), error.to_string())),
         None => return Err(Error::misuse("the sender was not asked for")),
     };
-    let known = standing(sender, keys)?;
-    if keys.contact_verification_warning() && known != ContactStanding::Compared {
-        return Err(Error::new(
-            ErrorKind::Key,
-            "the account asks for compared fingerprints, and that of the sharing contact was not compared yet",
-        ));
-    }
+    compared(keys, standing(sender, keys)?)?;
     let wrapped: [u8; 16] = pending
         .key
         .as_bytes()

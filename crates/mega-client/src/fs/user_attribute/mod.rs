@@ -80,7 +80,7 @@ impl Client {
     /// # Errors
     ///
     /// [`Misuse`](ErrorKind::Misuse) for what is no name, for records under a name that holds none, for a value beyond the limit, and for what must not be written so:
-    /// the keys of the account (`^!keys`, `*keyring`, `+puEd255`, `+puCu255`, `+sigPubk`, `+sigCu255`, `*!authring`, `*!authCu255`, `*~usk`) and what belongs to the service.
+    /// the keys of the account (`^!keys`, `*keyring`, `+puEd255`, `+puCu255`, `+sigPubk`, `+sigCu255`, `*!authring`, `*!authCu255`, `*!authRSA`, `*~usk`) and what belongs to the service.
     /// [`Precondition`](ErrorKind::Precondition) when it has changed, [`OutcomeUnknown`](ErrorKind::OutcomeUnknown),
     /// [`Unsupported`](ErrorKind::Unsupported) as for [`user_attribute`](Self::user_attribute).
     ///
