@@ -152,6 +152,16 @@ fn together<S: Stream>(api: Api, stream: S) -> impl Stream<Item = S::Item> {
     })
 }
 
+/// Polls a future so that the commands it begins together leave in one request: another thread would send the first of them while the second is
+/// still being made, and whoever gives the call up in between would leave half of it done.
+pub(super) fn in_one_request<F: Future>(api: Api, future: F) -> impl Future<Output = F::Output> {
+    let mut future = Box::pin(future);
+    poll_fn(move |context| {
+        let _hold = api.hold();
+        pin!(tokio::task::unconstrained(future.as_mut())).poll(context)
+    })
+}
+
 fn cancelled(target: &Target) -> Error {
     Error::new(ErrorKind::Cancelled, "it was cancelled before it began").about(target.to_string())
 }

@@ -11,6 +11,7 @@ use super::access::{
     check_access, check_container, check_no_version, check_ordinary, check_readable, find,
 };
 use super::attributes;
+use super::bulk::in_one_request;
 use super::conflict::{Chosen, Claim, OnConflict};
 use super::destination::Destination;
 use super::name::Name;
@@ -294,7 +295,8 @@ impl Client {
             })
         });
         let unknown = |error: &Error| error.kind() == ErrorKind::OutcomeUnknown;
-        match join(OptionFuture::from(rename), OptionFuture::from(moves)).await {
+        let both = join(OptionFuture::from(rename), OptionFuture::from(moves));
+        match in_one_request(self.api().clone(), both).await {
             (Some(Err(error)), Some(Ok(()))) if renames => {
                 let text = "the node is in its new place, but it may have its old name";
                 return Err(half_done(text, node, plan.displaced, error));

@@ -330,3 +330,25 @@ async fn an_unknown_outcome_is_settled_by_looking() {
     world.mega.move_to("/x", "/dir").rename("y").await.unwrap();
     assert_eq!(world.paths().await, ["/dir", "/dir/y"]);
 }
+
+// Whoever gives up between two requests would leave half of it: a node in the bin that no longer tells where it came from.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn gn_4_a_new_name_and_a_new_place_travel_in_one_request_whatever_other_threads_do() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    let node = world.file("/x", "x").await;
+    for _ in 0..50 {
+        mega.trash(&node).await.unwrap();
+        let (restored, batches) = world.batches(mega.restore(&node)).await;
+        assert_eq!(restored.unwrap().handle(), node.handle());
+        let changes = |batch: &Vec<String>| {
+            let changes = batch.iter().filter(|name| ["a", "m"].contains(&&***name));
+            changes.cloned().collect::<Vec<_>>()
+        };
+        let changes: Vec<_> = batches.iter().map(changes).collect();
+        assert!(
+            changes.contains(&vec!["a".into(), "m".into()]),
+            "{batches:?}"
+        );
+    }
+}
