@@ -5,7 +5,7 @@ use std::future::{IntoFuture, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 
-use futures::future::{BoxFuture as Boxed, Either, FutureExt, ready};
+use futures::future::{BoxFuture as Boxed, Either, FutureExt, join_all, ready};
 use futures::{Stream, StreamExt};
 use mega_protocol::Api;
 
@@ -160,6 +160,14 @@ pub(super) fn in_one_request<F: Future>(api: Api, future: F) -> impl Future<Outp
         let _hold = api.hold();
         pin!(tokio::task::unconstrained(future.as_mut())).poll(context)
     })
+}
+
+/// The same for many futures: the results of all, in their order. A batch that is full leaves, and the rest follows in the next one.
+pub(super) fn all_together<F: Future>(
+    api: Api,
+    futures: impl IntoIterator<Item = F>,
+) -> impl Future<Output = Vec<F::Output>> {
+    in_one_request(api, join_all(futures))
 }
 
 fn cancelled(target: &Target) -> Error {

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::future::IntoFuture;
 
-use futures::future::join_all;
 use mega_protocol::NodeHandle;
 
 use super::NameKey;
-use super::bulk::{BulkCall, for_all};
+use super::bulk::{BulkCall, all_together, for_all};
 use super::name::Name;
 use super::put::NewFolder;
 use crate::Client;
@@ -286,11 +285,13 @@ impl Client {
                 ends.push((at, last));
             }
         }
-        let made =
-            join_all(plans.iter_mut().map(|(folder, folders, _)| {
-                self.put_folder_tree(*folder, std::mem::take(folders))
-            }))
-            .await;
+        let made = all_together(
+            self.api().clone(),
+            plans
+                .iter_mut()
+                .map(|(folder, folders, _)| self.put_folder_tree(*folder, std::mem::take(folders))),
+        )
+        .await;
         for ((_, _, ends), made) in plans.into_iter().zip(made) {
             for (at, last) in ends {
                 let result = match made.get(last) {

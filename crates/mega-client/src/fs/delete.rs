@@ -3,12 +3,12 @@
 use std::future::IntoFuture;
 use std::time::{Duration, SystemTime};
 
-use futures::future::{BoxFuture as Boxed, FutureExt, join_all};
+use futures::future::{BoxFuture as Boxed, FutureExt};
 use mega_protocol::NodeHandle;
 use mega_protocol::commands::{DeleteNode, EmptyRubbish};
 
 use super::access::{check_access, check_ordinary, find};
-use super::bulk::BulkCall;
+use super::bulk::{BulkCall, all_together};
 use crate::Client;
 use crate::builder::BoxFuture;
 use crate::error::{Error, ErrorKind, Result};
@@ -284,7 +284,11 @@ impl EmptyRubbishBin {
             client.change_or_done(EmptyRubbish::new(), all).await?;
             return Ok(doomed.len());
         }
-        let gone = join_all(doomed.iter().map(|&node| client.erase(node, false))).await;
+        let gone = all_together(
+            client.api().clone(),
+            doomed.iter().map(|&node| client.erase(node, false)),
+        )
+        .await;
         gone.into_iter().collect::<Result<Vec<()>>>()?;
         Ok(doomed.len())
     }

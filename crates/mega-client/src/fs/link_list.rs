@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use futures::future::{BoxFuture, FutureExt, join_all};
+use futures::future::{BoxFuture, FutureExt};
 use mega_crypto::NodeKey;
 use mega_crypto::link::PublicLink;
 use mega_protocol::commands::RemoveLink;
 use mega_protocol::{ApiCode, NodeHandle, OutgoingShareTarget};
 
 use super::access::find;
-use super::bulk::BulkCall;
+use super::bulk::{BulkCall, all_together};
 use super::link::{Link, crypto};
 use super::release::released_key;
 use crate::Client;
@@ -160,7 +160,11 @@ impl Client {
             let all = links.chain(open.map(|(node, ..)| node));
             Ok::<_, Error>(all.filter(within).collect())
         })?;
-        let removed = join_all(linked.into_iter().map(|node| self.unlink(node))).await;
+        let removed = all_together(
+            self.api().clone(),
+            linked.into_iter().map(|node| self.unlink(node)),
+        )
+        .await;
         removed.into_iter().collect()
     }
 

@@ -1,12 +1,13 @@
 //! Older versions of files: restoring and deleting them. Listing is [`Client::versions`].
 
-use futures::future::{BoxFuture, FutureExt, join_all};
+use futures::future::{BoxFuture, FutureExt};
 use mega_crypto::NodeKey;
 use mega_protocol::NodeHandle;
 use mega_protocol::commands::{DeleteAllVersions, NewNodeSource};
 
 use super::access::find;
 use super::attributes;
+use super::bulk::all_together;
 use super::put::{Planned, bad_name};
 use super::release::released_key;
 use crate::error::{Error, ErrorKind, Result};
@@ -82,7 +83,7 @@ impl Client {
                     .iter()
                     .rev()
                     .map(|&version| client.erase(version, true));
-                join_all(gone)
+                all_together(client.api().clone(), gone)
                     .await
                     .into_iter()
                     .collect::<Result<Vec<()>>>()?;

@@ -3,7 +3,6 @@
 mod planned;
 mod settle;
 
-use futures::future::join_all;
 use mega_crypto::attributes::Attributes;
 use mega_crypto::fingerprint::Fingerprint;
 use mega_crypto::{FileKey, FolderKey, NodeKey};
@@ -16,7 +15,7 @@ pub(super) use self::planned::Planned;
 
 use self::planned::{Group, group_of};
 use super::access::{check_container, find};
-use super::bulk::for_all;
+use super::bulk::{all_together, for_all};
 use super::name::Name;
 use super::release::{shares_around, wrap_for_shares};
 use crate::chance::rng;
@@ -188,7 +187,11 @@ impl Client {
             places.push(place);
         }
         // All at once: they travel in one request.
-        let sent = join_all(groups.iter().map(|group| self.put_group(group))).await;
+        let sent = all_together(
+            self.api().clone(),
+            groups.iter().map(|group| self.put_group(group)),
+        )
+        .await;
         let mut sent: Vec<Vec<Option<Result<NodeHandle>>>> = sent
             .into_iter()
             .map(|results| results.into_iter().map(Some).collect())

@@ -1,6 +1,6 @@
 //! Ending shares: first the keys of what others have put there are saved, then they lose sight of it.
 
-use futures::future::{BoxFuture as Boxed, FutureExt, join_all};
+use futures::future::{BoxFuture as Boxed, FutureExt};
 use mega_crypto::NodeKey;
 use mega_protocol::commands::{SetShare, ShareTarget};
 use mega_protocol::{ApiCode, NodeHandle, OutgoingShareTarget, PrivateText};
@@ -8,6 +8,7 @@ use mega_protocol::{ApiCode, NodeHandle, OutgoingShareTarget, PrivateText};
 use super::Person;
 use crate::Client;
 use crate::error::{Error, ErrorKind, Result};
+use crate::fs::bulk::all_together;
 use crate::fs::put::refused;
 use crate::fs::release::foreign_keys;
 use crate::fs::share_key::Ended;
@@ -185,7 +186,10 @@ impl Client {
         let ended = shared
             .into_iter()
             .map(|(node, target)| self.end_share(node, target));
-        join_all(ended).await.into_iter().collect()
+        all_together(self.api().clone(), ended)
+            .await
+            .into_iter()
+            .collect()
     }
 
     /// Gives the account its own copy of all keys below a folder that only a share holds.
