@@ -272,6 +272,7 @@ impl ClientBuilder {
     /// The choices for a client, with the means to renew its session.
     pub(crate) fn client_options(&self) -> Result<Options> {
         let mut options = self.options.clone();
+        options.guard = self.guard()?.map(|guard| (guard, self.origin.clone()));
         if let Some(credentials) = &self.renewal {
             options.renewal = Some(Renewal {
                 credentials: credentials.clone(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mega_filename::Mask;
 
-use crate::account::Renewal;
+use crate::account::{LoginGuard, Renewal};
 use crate::target::Duplicates;
 use crate::transfer::TransferLimits;
 
@@ -27,6 +27,8 @@ pub(crate) struct Options {
     pub(crate) hard_delete: bool,
     /// How to open another session when one has died.
     pub(crate) renewal: Option<Renewal>,
+    /// The guard through which sign-ins are shared, and the address of the service under which it knows the account.
+    pub(crate) guard: Option<(LoginGuard, String)>,
     /// Where the tree is kept between two programs.
     pub(crate) cache_dir: Option<PathBuf>,
     /// Whether a change that cannot be noted there is not sent.
@@ -46,6 +48,7 @@ impl Default for Options {
             limits: TransferLimits::default(),
             hard_delete: false,
             renewal: None,
+            guard: None,
             cache_dir: None,
             require_intents: false,
         }

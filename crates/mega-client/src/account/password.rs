@@ -139,6 +139,7 @@ impl ChangePassword {
             .new_password
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Some(self.new.clone());
+        client.forget_shared_session().await;
         let other_sessions = if self.close_others {
             Some(client.close_other_sessions().await)
         } else {
@@ -259,6 +260,23 @@ impl fmt::Debug for ChangePassword {
 }
 
 impl Client {
+    /// The session that other programs of the user would take over lies there under the old password, which whoever knows it could still open.
+    async fn forget_shared_session(&self) {
+        let (Some((guard, origin)), Some(email)) = (&self.options().guard, self.email()) else {
+            return;
+        };
+        let forgotten = async {
+            let mut guarded = guard.lock(origin, email).await?;
+            match guarded.record.session.take() {
+                Some(_) => guarded.write().await,
+                None => Ok(()),
+            }
+        };
+        if let Err(error) = forgotten.await {
+            tracing::warn!(%error, "the session kept under the old password could not be removed");
+        }
+    }
+
     /// The address that goes into the proof of version 1.
     fn address(&self, data: &UserData) -> Result<String> {
         let told = data.email.as_ref().map(|email| email.expose().to_owned());

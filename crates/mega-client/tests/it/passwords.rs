@@ -235,6 +235,27 @@ async fn a_client_that_renews_its_session_does_so_with_the_new_password() {
     mega.create_dir("/after").await.unwrap();
 }
 
+// Otherwise whoever knows the old password would get in with the session that was left for other programs.
+#[tokio::test(start_paused = true)]
+async fn the_session_that_programs_share_does_not_outlive_the_password_it_lies_under() {
+    let place = Place::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let guard = mega_client::LoginGuard::in_folder(folder.path());
+    let builder = place.builder().login_guard(guard);
+    let login = |password: &str| builder.clone().login(Credentials::new(EMAIL, password));
+    let mega = login(PASSWORD).await.unwrap();
+    mega.change_password("another").await.unwrap();
+    let error = login(PASSWORD).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadCredentials, "{error}");
+    login("another").await.unwrap();
+    login("another").await.unwrap();
+    // The first one, the refused one, and one for both with the new password.
+    let journal = place.server.journal();
+    let sent = journal.iter().flat_map(|entry| &entry.commands);
+    assert_eq!(sent.filter(|name| *name == "us0").count(), 3);
+    assert!(mega.quota().await.is_ok(), "its own session goes on");
+}
+
 async fn key_of(mega: &Client) -> RecoveryKey {
     mega.recovery_key().unwrap().expose_text().parse().unwrap()
 }
