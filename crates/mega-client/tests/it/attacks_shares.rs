@@ -1,6 +1,6 @@
 //! What a service can try with share keys that somebody else knows (threat model, ATT-12, NOD-3), against a whole client.
 
-use mega_client::{AccessLevel, Client, NodeHandle, Trouble};
+use mega_client::{AccessLevel, Client, ErrorKind, NodeHandle, Trouble};
 use mega_testserver::Fault;
 use mega_testserver::account::cipher::ecb_encrypt;
 use mega_testserver::account::content::seal_attributes;
@@ -145,4 +145,56 @@ async fn att_12_a_folder_of_ones_own_is_nobody_elses_whatever_the_service_says()
     faults.clear();
     let link = fresh.link(mine).await.unwrap();
     assert_ne!(key_in(link.url()), known, "nobody but us knows the key");
+}
+
+#[tokio::test]
+async fn a_second_key_for_one_share_is_refused_and_takes_no_other_share_with_it() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    let friend = world.person(FRIEND).await;
+    world.file("/one/x.txt", "x").await;
+    world.file("/two/y.txt", "y").await;
+    mega.share("/one", FRIEND).await.unwrap();
+    mega.share("/two", FRIEND).await.unwrap();
+    friend.refresh().await.unwrap();
+    let invitation = friend.invitations().remove(0);
+    friend.accept_invitation(invitation.handle).await.unwrap();
+    assert_eq!(mega.exchange_share_keys().await.unwrap().sent.len(), 2);
+    let [one, two] = ["/one", "/two"].map(|path| mega.stat(path));
+    let (one, two) = (one.await.unwrap().handle(), two.await.unwrap().handle());
+
+    // The key of the one comes for the other, too, and before the right one.
+    let member = move |reply: &str, share: NodeHandle| {
+        let begin = format!("\"{share}\":\"");
+        let (_, rest) = reply.split_once(&begin).unwrap();
+        let (key, _) = rest.split_once('"').unwrap();
+        (begin, key.to_owned())
+    };
+    world.server().faults().add(
+        Fault::command("pk")
+            .rewrite(move |text| {
+                let (begin, key) = member(&text, one);
+                let (_, other) = member(&text, two);
+                text.replacen(
+                    &begin,
+                    &format!("{begin}{key}\",{begin}{other}\",{begin}"),
+                    1,
+                )
+            })
+            .times(1),
+    );
+    let exchanged = friend.exchange_share_keys().await.unwrap();
+    assert!(exchanged.received.contains(&two), "{exchanged:?}");
+    let failed: Vec<_> = exchanged
+        .failed
+        .iter()
+        .map(|(share, error)| (*share, error.kind()))
+        .collect();
+    assert_eq!(failed, [(one, ErrorKind::Key)], "{exchanged:?}");
+    assert!(
+        friend
+            .incoming_shares()
+            .iter()
+            .all(|node| node.trouble().is_none())
+    );
 }

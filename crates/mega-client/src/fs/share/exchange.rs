@@ -83,7 +83,16 @@ impl Client {
                 let mut refused: Vec<(NodeHandle, ErrorKind, String)> = Vec::new();
                 let mut edits: Vec<(NodeHandle, ShareKey)> = Vec::new();
                 for key in &pending.keys {
-                    match self.open_pending(keys, senders.get(&key.user), key) {
+                    let opened = self.open_pending(keys, senders.get(&key.user), key);
+                    let other = |new: &ShareKey| {
+                        let mut edits = edits.iter();
+                        edits.any(|(share, known)| *share == key.share && known != new)
+                    };
+                    match opened {
+                        Ok(share_key) if other(&share_key) => {
+                            let error = another_key();
+                            refused.push((key.share, error.kind(), error.to_string()));
+                        }
                         Ok(share_key) => {
                             edits.push((key.share, share_key.clone()));
                             taken.push((key.share, share_key));
@@ -161,11 +170,12 @@ impl Client {
         let key = open(keys, sender, pending)?;
         let node = mega_crypto::NodeHandle::from_bytes(pending.share.to_bytes());
         match keys.share_key(node) {
-            Some(known) if known.is_trusted() && known.key().is_ok_and(|known| known != key) => {
-                Err(Error::new(
-                    ErrorKind::Key,
-                    "the account has another, trusted key for this share",
-                ))
+            // What `KeysEdit::add_share_key` refuses must not fail the keys that came with it.
+            Some(known)
+                if (known.is_trusted() || known.is_in_use())
+                    && known.key().is_ok_and(|known| known != key) =>
+            {
+                Err(another_key())
             }
             _ => Ok(key),
         }
@@ -258,6 +268,13 @@ fn compared(keys: &AccountKeys, known: ContactStanding) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+fn another_key() -> Error {
+    Error::new(
+        ErrorKind::Key,
+        "the account has another key for this share, which is trusted or in use",
+    )
 }
 
 /// Opens one share key: from whom it comes must be known, and be the same as before.
