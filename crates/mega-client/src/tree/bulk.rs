@@ -12,26 +12,22 @@
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use mega_protocol::NodeHandle;
 use zeroize::Zeroize;
 
-use super::Tree;
-use super::arena::{Flags, Index};
+use super::arena::{Flags, Index, Record};
 use super::edit::{Inserted, NewNode};
-use crate::node::Trouble;
+use super::{Tree, reuse};
+use crate::node::{NodeKind, Trouble};
 
 impl Tree {
     /// Stores a node of a load. The index is good for [`Tree::set_share`] and [`Tree::set_cloud_root`]; a node that came before
     /// gets what belongs to it at the end.
     pub(super) fn put_aside(&mut self, new: &NewNode<'_>) -> Inserted {
-        let Some(index) = self.store(new) else {
-            return Inserted::Full;
-        };
-        if let Some(parent) = new.parent
-            && let Some(record) = self.records.get_mut(index)
-        {
-            record.keep_parent(parent);
+        match self.store(new, new.parent) {
+            Some(index) => Inserted::New(index),
+            None => Inserted::Full,
         }
-        Inserted::New(index)
     }
 
     /// Ends a load: finds out who lies where, breaks cycles, so that every walk is finite (TRE-1), names the orphans (TRE-4), and
@@ -43,12 +39,7 @@ impl Tree {
         // Where every parent comes before its children, as the service sends them, no way up is a circle.
         let mut in_order = self.index_handles();
         if in_order {
-            for index in self.records.indices() {
-                self.place_waiting(index);
-                let record = self.records.get(index);
-                in_order &= record
-                    .is_none_or(|record| record.parent < index || record.parent == Index::NONE);
-            }
+            in_order = self.place_families();
         } else {
             self.place_one_by_one();
         }
@@ -56,7 +47,6 @@ impl Tree {
         if !in_order && self.has_cycle() {
             self.break_cycles();
         }
-        self.index_names();
     }
 
     /// Makes the index of handles. Returns whether each came once only.
@@ -97,6 +87,62 @@ impl Tree {
     /// Takes over such a table.
     pub(super) fn take_handles(&mut self, table: HashTable<Index>) {
         self.by_handle = table;
+    }
+
+    /// Places all records, each of another handle. Neighbours in a reply are nearly always siblings, which takes no look at their parent. Returns
+    /// whether every parent comes before its children.
+    fn place_families(&mut self) -> bool {
+        let mut in_order = true;
+        let mut family: Option<Family> = None;
+        for index in self.records.indices() {
+            if let Some(family) = &mut family
+                && let Some(record) = self.records.get_mut(index)
+                && family.takes(record)
+            {
+                record.parent = family.parent;
+                record.prev = std::mem::replace(&mut family.last, index);
+                let before = record.prev;
+                if let Some(before) = self.records.get_mut(before) {
+                    before.next = index;
+                }
+                in_order &= family.parent < index;
+                continue;
+            }
+            self.end_family(family.take());
+            self.place_waiting(index);
+            let Some(record) = self.records.get(index) else {
+                continue;
+            };
+            in_order &= record.parent < index || record.parent == Index::NONE;
+            family = self.family_of(index);
+        }
+        self.end_family(family);
+        in_order
+    }
+
+    /// What is needed to place a sibling of the last child of a folder.
+    fn family_of(&self, index: Index) -> Option<Family> {
+        let parent = self.records.get(index)?.parent.some()?;
+        let above = self.records.get(parent)?;
+        let first = above.first_child;
+        let is_last = self.records.get(first)?.prev == index;
+        // TRE-8: below a file there are only versions.
+        let holds_any = !matches!(above.kind, NodeKind::File | NodeKind::Unknown);
+        (is_last && holds_any).then_some(Family {
+            handle: above.handle,
+            parent,
+            first,
+            last: index,
+        })
+    }
+
+    /// Tells the first sibling who the last one is.
+    fn end_family(&mut self, family: Option<Family>) {
+        if let Some(family) = family
+            && let Some(first) = self.records.get_mut(family.first)
+        {
+            first.prev = family.last;
+        }
     }
 
     fn place_waiting(&mut self, index: Index) {
@@ -199,6 +245,9 @@ impl Tree {
 
     /// NOD-3: a share key opens nodes of its share only. A node that was opened by one and lies in no share is closed again.
     pub(crate) fn check_foreign_keys(&mut self) {
+        if !self.sum.foreign {
+            return;
+        }
         let given_out = self.records.given_out();
         let (mut known, mut inside) = (Marks::new(given_out), Marks::new(given_out));
         let (mut strays, mut way) = (Vec::new(), Vec::new());
@@ -236,8 +285,48 @@ impl Tree {
             if let Some(record) = self.records.get_mut(index) {
                 record.key.zeroize();
                 record.trouble = Some(Trouble::NoKey);
+                self.sum.troubled = true;
             }
         }
+    }
+}
+
+/// What can be said of all nodes that were ever stored, so that what is not there is not looked for.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Sum {
+    /// A key came through a share.
+    pub(super) foreign: bool,
+    /// Something is wrong with a node.
+    pub(super) troubled: bool,
+    /// How many pieces of own keys there are.
+    pub(super) pieces: usize,
+}
+
+impl Sum {
+    /// A record is stored.
+    #[inline]
+    pub(super) fn add(&mut self, record: &Record) {
+        self.foreign |= record.flags.has(Flags::FOREIGN);
+        self.troubled |= record.trouble.is_some();
+        self.pieces = self.pieces.saturating_add(reuse::count(record));
+    }
+}
+
+/// The children of a folder, while they come one after the other.
+struct Family {
+    handle: NodeHandle,
+    parent: Index,
+    first: Index,
+    last: Index,
+}
+
+impl Family {
+    /// Takes the noted parent of a record away, if it is a plain child of this folder.
+    fn takes(&self, record: &mut Record) -> bool {
+        let plain = matches!(record.kind, NodeKind::File | NodeKind::Folder)
+            && !record.flags.has(Flags::SHARE_ROOT)
+            && record.handle != self.handle;
+        plain && record.take_parent_if(self.handle)
     }
 }
 

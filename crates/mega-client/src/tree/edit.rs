@@ -80,7 +80,7 @@ impl Tree {
             self.refresh(index, new);
             return Inserted::Known(index);
         }
-        let Some(index) = self.store(new) else {
+        let Some(index) = self.store(new, None) else {
             return Inserted::Full;
         };
         let hash = self.hashes.handle(new.handle);
@@ -95,8 +95,9 @@ impl Tree {
         Inserted::New(index)
     }
 
-    /// Stores a record that belongs nowhere yet. `None` when the tree is full.
-    pub(super) fn store(&mut self, new: &NewNode<'_>) -> Option<Index> {
+    /// Stores a record that belongs nowhere yet, but [remembers](Record::keep_parent) where. `None` when the tree is full.
+    #[inline]
+    pub(super) fn store(&mut self, new: &NewNode<'_>, parent: Option<NodeHandle>) -> Option<Index> {
         let tail = u16::try_from(new.tail.len()).unwrap_or(0);
         let text = self.text.store(
             new.text,
@@ -110,7 +111,7 @@ impl Tree {
         flags.set(Flags::FOREIGN, new.foreign);
         flags.set(Flags::SHARE_ROOT, new.share_root);
         flags.set(Flags::NAMED, name.is_some());
-        let index = self.records.insert(Record {
+        let mut record = Record {
             handle: new.handle,
             kind: new.kind,
             trouble: new.trouble,
@@ -119,15 +120,18 @@ impl Tree {
             first_child: Index::NONE,
             next: Index::NONE,
             prev: Index::NONE,
-            same_next: Index::NONE,
-            same_prev: Index::NONE,
             size: new.size,
             created: new.created,
             key: new.key,
             text,
             tail,
             name: name.unwrap_or_default(),
-        })?;
+        };
+        if let Some(parent) = parent {
+            record.keep_parent(parent);
+        }
+        self.sum.add(&record);
+        let index = self.records.insert(record)?;
         if let Some(raw) = &new.raw {
             self.raw.insert(index, raw.clone());
         }
@@ -399,6 +403,7 @@ impl Tree {
     pub(crate) fn quarantine(&mut self, index: Index) {
         if let Some(record) = self.records.get_mut(index) {
             record.trouble = Some(Trouble::Quarantined);
+            self.sum.troubled = true;
         }
     }
 
