@@ -160,6 +160,8 @@ impl Flags {
 }
 
 const PAGE_RECORDS: usize = 4096;
+/// The indices know places by 31 bits.
+pub(super) const MOST_RECORDS: u32 = (1 << 31) - 2;
 
 /// The records of all nodes, in pages that never move.
 #[derive(Default)]
@@ -200,7 +202,7 @@ impl Records {
         u32::try_from(full.saturating_add(last)).unwrap_or(u32::MAX)
     }
 
-    /// Stores a record; `None` when all 32-bit indices are taken.
+    /// Stores a record; `None` when there are as many as can be.
     #[inline]
     pub(crate) fn insert(&mut self, mut record: Record) -> Option<Index> {
         record.flags.set(Flags::USED, true);
@@ -213,7 +215,7 @@ impl Records {
             return None;
         }
         let index = self.capacity_used();
-        if index >= u32::MAX - 1 {
+        if index >= MOST_RECORDS {
             return None;
         }
         self.touched.touch(Index(index));
@@ -237,7 +239,7 @@ impl Records {
             *self.slot(index)? = record;
             return Some(());
         }
-        if index.0 != next || next >= u32::MAX - 1 {
+        if index.0 != next || next >= MOST_RECORDS {
             return None;
         }
         match self.pages.last_mut() {

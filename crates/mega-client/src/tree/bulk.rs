@@ -10,13 +10,12 @@
 //! record is looked at again. Then each index is made in one go, with its size known. The result is that of inserting one
 //! node after the other; when a handle came twice, that is what is done.
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use mega_protocol::NodeHandle;
 use zeroize::Zeroize;
 
 use super::arena::{Flags, Index, Record};
 use super::edit::{Inserted, NewNode};
+use super::table::Table;
 use super::{Tree, reuse};
 use crate::node::{NodeKind, Trouble};
 
@@ -58,34 +57,39 @@ impl Tree {
     }
 
     /// The index of handles; `None` if one came twice.
-    pub(super) fn table_of_handles(&self) -> Option<HashTable<Index>> {
+    pub(super) fn table_of_handles(&self) -> Option<Table> {
         let (records, hashes) = (&self.records, &self.hashes);
-        let of = |index: &Index| {
-            records
-                .get(*index)
-                .map_or(0, |record| hashes.handle(record.handle))
-        };
-        let mut table = HashTable::with_capacity(records.len());
+        let handle_of = |index| records.get(index).map(|record| record.handle);
+        let of = |index| handle_of(index).map_or(0, |handle| hashes.handle(handle));
+        let mut table = Table::with_room(records.given_out());
         for index in records.indices() {
-            let Some(handle) = records.get(index).map(|record| record.handle) else {
+            let Some(handle) = handle_of(index) else {
                 continue;
             };
-            let hash = hashes.handle(handle);
-            let same = |other: &Index| {
-                records
-                    .get(*other)
-                    .is_some_and(|record| record.handle == handle)
-            };
-            match table.entry(hash, same, of) {
-                Entry::Occupied(_) => return None,
-                Entry::Vacant(place) => place.insert(index),
-            };
+            let same = |other| handle_of(other) == Some(handle);
+            let known = table.find_or_insert(hashes.handle(handle), index, same, of);
+            if known.is_some() {
+                return None;
+            }
         }
         Some(table)
     }
 
+    /// Adds a record to the index of handles.
+    pub(super) fn add_handle(&mut self, index: Index, handle: NodeHandle) {
+        let (records, hashes) = (&self.records, &self.hashes);
+        let of = |index| {
+            records
+                .get(index)
+                .map_or(0, |record| hashes.handle(record.handle))
+        };
+        let hash = hashes.handle(handle);
+        self.by_handle
+            .find_or_insert(hash, index, |other| other == index, of);
+    }
+
     /// Takes over such a table.
-    pub(super) fn take_handles(&mut self, table: HashTable<Index>) {
+    pub(super) fn take_handles(&mut self, table: Table) {
         self.by_handle = table;
     }
 
@@ -155,7 +159,7 @@ impl Tree {
 
     /// The same in the order of arrival, for lists in which a handle comes twice (TRE-2, TRE-3).
     fn place_one_by_one(&mut self) {
-        self.by_handle.clear();
+        self.by_handle = Table::default();
         for index in self.records.indices() {
             let Some(handle) = self.records.get(index).map(|record| record.handle) else {
                 continue;
@@ -164,13 +168,7 @@ impl Tree {
                 self.merge(known, index);
                 continue;
             }
-            let hash = self.hashes.handle(handle);
-            let (records, hashes) = (&self.records, &self.hashes);
-            self.by_handle.insert_unique(hash, index, |&other| {
-                records
-                    .get(other)
-                    .map_or(0, |record| hashes.handle(record.handle))
-            });
+            self.add_handle(index, handle);
             self.place_waiting(index);
             self.adopt(index, handle);
         }

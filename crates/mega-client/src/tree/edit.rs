@@ -83,13 +83,7 @@ impl Tree {
         let Some(index) = self.store(new, None) else {
             return Inserted::Full;
         };
-        let hash = self.hashes.handle(new.handle);
-        let (records, hashes) = (&self.records, &self.hashes);
-        self.by_handle.insert_unique(hash, index, |&other| {
-            records
-                .get(other)
-                .map_or(0, |record| hashes.handle(record.handle))
-        });
+        self.add_handle(index, new.handle);
         self.place(index, new.kind, new.parent, new.share_root);
         self.adopt(index, new.handle);
         Inserted::New(index)
@@ -420,9 +414,7 @@ impl Tree {
             let (handle, text) = (record.handle, record.text);
             gone.push(handle);
             let hash = self.hashes.handle(handle);
-            if let Ok(entry) = self.by_handle.find_entry(hash, |&other| other == index) {
-                entry.remove();
-            }
+            self.by_handle.replace(hash, index, None);
             self.text.release(text);
             self.raw.remove(&index);
             self.share_roots.remove(&index);

@@ -7,7 +7,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::OnceLock;
 
-use hashbrown::HashTable;
 use mega_filename::Mask;
 use mega_protocol::{NodeHandle, PublicHandle, UserHandle};
 use mega_protocol::{SequenceNumber, SequenceTag};
@@ -25,6 +24,7 @@ pub(crate) mod path;
 pub(crate) mod people;
 pub(crate) mod reuse;
 pub(crate) mod snapshot;
+mod table;
 pub(crate) mod touched;
 mod walk;
 
@@ -71,7 +71,7 @@ pub(crate) struct RawSecrets {
 pub(crate) struct Tree {
     records: Records,
     text: TextArena,
-    by_handle: HashTable<Index>,
+    by_handle: table::Table,
     by_name: OnceLock<names::Names>,
     hashes: Hashes,
     mask: Mask,
@@ -106,7 +106,7 @@ impl Tree {
         Self {
             records: Records::default(),
             text: TextArena::default(),
-            by_handle: HashTable::new(),
+            by_handle: table::Table::default(),
             by_name: OnceLock::new(),
             hashes: Hashes::new(),
             mask,

@@ -9,12 +9,10 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
-
 use super::Tree;
 use super::arena::{Flags, Index};
 use super::hashes::NameHash;
+use super::table::Table;
 use crate::attributes;
 
 impl Tree {
@@ -48,7 +46,7 @@ impl Tree {
     fn names(&self) -> &Names {
         self.by_name.get_or_init(|| {
             let mut names = Names {
-                first: HashTable::with_capacity(self.records.len()),
+                first: Table::with_room(self.records.given_out()),
                 twins: Twins::default(),
             };
             for index in self.records.indices() {
@@ -63,14 +61,14 @@ impl Tree {
     /// The one node of this parent and name that is in the table; the others hang on it.
     fn first_named(&self, parent: Index, decoded: &[u8]) -> Option<Index> {
         let place = (parent, self.hashes.name(decoded));
-        let is_it = |&other: &Index| {
+        let is_it = |other: Index| {
             self.place_of(other) == Some(place)
                 && self
                     .stored_name(other)
                     .is_some_and(|stored| self.mask.decode(&stored).as_ref() == decoded)
         };
         let hash = self.hash_of_place(place);
-        self.names().first.find(hash, is_it).copied()
+        self.names().first.find(hash, is_it)
     }
 
     /// Whether two nodes have the same decoded name.
@@ -82,18 +80,16 @@ impl Tree {
     }
 
     fn add_name(&self, names: &mut Names, index: Index, place: (Index, NameHash)) {
-        let same = |&other: &Index| {
+        let same = |other: Index| {
             other == index || (self.place_of(other) == Some(place) && self.same_name(other, index))
         };
-        let again = |other: &Index| {
-            let place = self.place_of(*other);
+        let again = |other: Index| {
+            let place = self.place_of(other);
             place.map_or(0, |place| self.hash_of_place(place))
         };
-        match names.first.entry(self.hash_of_place(place), same, again) {
-            Entry::Occupied(first) => names.twins.hang_on(*first.get(), index),
-            Entry::Vacant(place) => {
-                place.insert(index);
-            }
+        let hash = self.hash_of_place(place);
+        if let Some(first) = names.first.find_or_insert(hash, index, same, again) {
+            names.twins.hang_on(first, index);
         }
     }
 
@@ -117,12 +113,7 @@ impl Tree {
         if let Some(place) = self.place_of(index) {
             let next = names.twins.let_go(index);
             let hash = self.hash_of_place(place);
-            if let Ok(mut entry) = names.first.find_entry(hash, |&other| other == index) {
-                match next {
-                    Some(next) => *entry.get_mut() = next,
-                    None => _ = entry.remove(),
-                }
-            }
+            names.first.replace(hash, index, next);
         }
         self.by_name = names.into();
     }
@@ -138,20 +129,18 @@ impl Tree {
     /// Finds a node by its handle.
     pub(crate) fn find(&self, handle: mega_protocol::NodeHandle) -> Option<Index> {
         let hash = self.hashes.handle(handle);
-        self.by_handle
-            .find(hash, |&other| {
-                self.records
-                    .get(other)
-                    .is_some_and(|record| record.handle == handle)
-            })
-            .copied()
+        self.by_handle.find(hash, |other| {
+            self.records
+                .get(other)
+                .is_some_and(|record| record.handle == handle)
+        })
     }
 }
 
 /// See the [module](self).
 pub(super) struct Names {
     /// One node of each folder and name.
-    first: HashTable<Index>,
+    first: Table,
     twins: Twins,
 }
 
