@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let mega = login("correct horse").await?;
     println!("made keys: {:?}", mega.make_keys().await?);
-    println!("made once more: {:?}", mega.make_keys().await?);
+    assert!(mega.make_keys().await?.is_empty(), "once is enough");
     mega.write("/diary.txt", "today I got an account").await?;
 
     let paper: RecoveryKey = mega.recovery_key()?;
@@ -50,6 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("recovered {}", recover.await?.email);
     let mega = login("third time lucky").await?;
     println!("still there: {:?}", mega.read("/diary.txt").await?);
+    assert_eq!(mega.read("/diary.txt").await?, "today I got an account");
     mega.sign_out().await?;
     Ok(())
 }

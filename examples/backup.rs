@@ -32,6 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     println!("planned: {}", backup(&Progress::new()).dry_run().await?);
     println!("done:    {}", backup(&Progress::new()).await?);
+    assert!(!mega.exists("/backup-example/cache/junk").await?);
 
     // Somebody stops it on the way; the next run goes on from there.
     fs::write(local.join("thesis.txt"), "chapter two ".repeat(100_000))?;
@@ -50,8 +51,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let thesis = local.join("thesis.txt");
     let node = mega.stat("/backup-example/thesis.txt").await?;
     let here = Fingerprint::of_file(&thesis).await?;
-    println!("likely the same: {}", node.fingerprint() == Some(here));
-    println!("proven: {}", mega.verify(&thesis, &node).await?);
+    assert_eq!(node.fingerprint(), Some(here), "likely the same");
+    let verdict = mega.verify(&thesis, &node).await?;
+    println!("proven: {verdict}");
+    assert!(verdict.is_equal());
 
     mega.delete("/backup-example").await?;
     mega.sign_out().await?;

@@ -26,6 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .duplicates(Duplicates::Newest)
         .await?;
     println!("the newest: {:?}", mega.read(&newest).await?);
+    assert_eq!(error.handles().len(), 3);
 
     // Two folders of one name, as other programs make them.
     mega.write("/trip/1.jpg", "one").await?;
@@ -34,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     same_name.on_conflict(OnConflict::Duplicate).await?;
     println!("planned: {}", mega.merge_folders("/").dry_run().await?);
     println!("merged:  {}", mega.merge_folders("/").await?);
-    println!("in /trip now: {}", mega.list("/trip").await?.len());
+    assert_eq!(mega.list("/trip").await?.len(), 2);
 
     // Of the same content one stays. What becomes of different ones is up to the mode.
     let plan = mega.dedupe("/").mode(DedupeMode::List).await?;
@@ -46,9 +47,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let report = dedupe.same_by(SameBy::Fingerprint).progress(&progress);
     println!("done:    {}", report.await?);
     println!("steps:   {}", progress.items_done());
-    for node in mega.list("/").sorted().await? {
+    let left = mega.list("/").files().sorted().await?;
+    for node in &left {
         println!("left: {}", node.name());
     }
+    assert_eq!(left.len(), 2, "two contents, each under a name of its own");
 
     whole.delete("/duplicates-example").await?;
     whole.sign_out().await?;

@@ -1,8 +1,8 @@
-//! Folders, copies, versions, notes, duplicates, the rubbish bin, a view. Run: `cargo run --example organise`.
+//! Folders, names, places, copies, notes, many nodes at once, a view. Run: `cargo run --example organise`.
 
 use std::error::Error;
 
-use mega_client::{Label, OnConflict};
+use mega_client::Label;
 use mega_examples::Place;
 
 #[tokio::main]
@@ -16,40 +16,31 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let folders = ["/inbox", "/archive/2025", "/archive/2026"];
     mega.create_dirs(folders).await.into_result()?;
     let letter = mega.write("/inbox/letter.txt", "dear reader").await?;
-    mega.write("/inbox/letter.txt", "dear reader, again")
-        .await?;
-    mega.restore_version(&letter).await?;
-    println!("restored: {:?}", mega.read("/inbox/letter.txt").await?);
 
-    let edit = mega.edit("/inbox/letter.txt").label(Label::Green);
-    let noted = edit.tags(["post"]).favourite(true).await?;
+    let edit = mega.edit(&letter).label(Label::Green).favourite(true);
+    let edit = edit.tags(["post"]).description("from an old friend");
+    let noted = edit.await?;
     println!("{:?}, tags {:?}", noted.label(), noted.tags());
-    mega.copy(&noted, "/archive/2025").await?;
-    mega.move_to(&noted, "/archive/2026")
-        .rename("first.txt")
-        .await?;
-    let found = mega.search("/").name("*.txt").tag("post").await?;
-    println!("found: {}", found.len());
+    // Notes belong to the node: copies and moves take them along.
+    let copied = mega.copy(&noted, "/archive/2025").await?;
+    assert_eq!(copied.node().tags(), ["post"]);
+    let moved = mega.move_to(&noted, "/archive/2026").rename("first.txt");
+    let moved = moved.await?;
+    assert_eq!(moved.handle(), letter.handle());
+    println!("moved to {}", mega.path_of(&moved).unwrap_or_default());
+    mega.rename("/archive", "old").await?;
+    assert_eq!(mega.read("/old/2026/first.txt").await?, "dear reader");
 
-    // Two nodes of one name, and what becomes of them.
-    mega.write("/twin", "the same").await?;
-    let twin = mega.write("/twin", "the same");
-    twin.on_conflict(OnConflict::Duplicate).await?;
-    println!("removed: {}", mega.dedupe("/").await?.removed().len());
-
-    let trashed = mega.trash("/archive/2025").await?;
-    whole.restore(&trashed).await?;
-    println!("back: {}", mega.exists("/archive/2025").await?);
-    for (target, result) in mega.trash_all(["/twin", "/missing"]).await {
-        match result {
-            Ok(_) => println!("{target} is in the bin"),
-            Err(error) => println!("{error}: {}", error.remedy()),
-        }
+    // Whole trees, copied by the service; many nodes in a few requests, one result each.
+    mega.copy("/old", "/inbox").await?;
+    let moved = mega.move_all(["/old", "/missing"], "/inbox/old").await;
+    for (target, error) in moved.failures() {
+        println!("{target}: {error}: {}", error.remedy());
     }
-    let usage = mega.usage("/").await?;
-    println!("{} bytes, {} in versions", usage.bytes, usage.version_bytes);
-    let quota = whole.quota().await?;
-    println!("{} of {} bytes used", quota.used(), quota.total());
+    assert_eq!(moved.successes().count(), 1);
+    for node in mega.list("/").recursive().sorted().await? {
+        println!("  {}", mega.path_of(&node).unwrap_or_default());
+    }
 
     whole.delete("/organise-example").await?;
     whole.sign_out().await?;

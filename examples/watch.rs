@@ -28,7 +28,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .await?;
     worker_folder.delete("/inbox").await?;
 
+    let mut seen = 0;
     while let Some(change) = changes.next().await {
+        seen += 1;
         match change? {
             Change::Added(node) => println!("new: {}", node.name()),
             Change::Updated(node) => println!("changed: {}", node.name()),
@@ -39,6 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             other => println!("{other:?}"),
         }
     }
+    assert!(seen >= 4, "two were added, one changed, one removed");
 
     worker
         .delete_all(["/watch-example", "/elsewhere"])

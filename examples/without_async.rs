@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut rest = String::new();
     file.read_to_string(&mut rest)?;
     println!("from the fourth byte on: {rest}");
+    assert_eq!(rest, "two three");
     mega.sign_out().wait()?;
     Ok(())
 }

@@ -61,7 +61,7 @@ def rclone(program, url, config, *args, data=None):
 
 @contextlib.contextmanager
 def serving(program, url, config, folder):
-    """A function that writes a file below a folder of the account, through rclone."""
+    """A function that writes a file below a folder of the account, through rclone; it gives why rclone refuses, if it does."""
     env = {"PATH": os.environ["PATH"], "HOME": str(config.parent), "X_MEGA_API_URL": url, "HTTPS_PROXY": matrix.NOWHERE}
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -80,8 +80,7 @@ def serving(program, url, config, folder):
             reply = connection.getresponse()
             text = reply.read()
             connection.close()
-            if reply.status not in (200, 201, 204):
-                print(f"  rclone refuses {name!r}: {reply.status} {text[:80]!r}")
+            return None if reply.status in (200, 201, 204) else f"{reply.status} {text[:80]!r}"
 
         yield put
     finally:
@@ -161,14 +160,20 @@ def check(program, client, url, folder):
     raw = names()
     # Through rclone's own WebDAV server: its local backend cannot hold all of these names.
     with serving(program, url, config, "theirs") as put:
+        refused = 0
         for at, name in enumerate(raw, 1):
             # What no path can hold is named as rclone shows it.
             name = {b".": "\uff0e".encode(), b"..": "\uff0e\uff0e".encode()}.get(name, name)
-            put(name.replace(b"/", "\uff0f".encode()).replace(b"\0", "\u2400".encode()), b"x" * at)
+            why = put(name.replace(b"/", "\uff0f".encode()).replace(b"\0", "\u2400".encode()), b"x" * at)
+            if why:
+                print(f"  rclone refuses {name!r}: {why}")
+                refused += 1
     theirs = listed(program, url, config, "theirs")
     found, unread = ours(client, url, "list", "/theirs")
-    good = compare("uploaded by rclone", theirs, found, unread)
-    print(f"  {len(raw)} byte strings of the vectors are {len(theirs)} names for rclone")
+    good = compare("uploaded by rclone", theirs, found, unread) and not refused
+    print(f"  {len(raw)} byte strings of the vectors are {len(theirs)} names for rclone, {refused} refused")
+    # Two byte strings may be one name, and then the later file is what is left; none may be missing.
+    good &= 0 < len(theirs) <= len(raw)
     # The reverse: every shown name, and every vector that is text, is a name here.
     wanted = dict.fromkeys(found.values())
     _, _ = ours(client, url, "write", "/ours", wanted)
@@ -177,7 +182,10 @@ def check(program, client, url, folder):
     read = len(rclone(program, url, config, "cat", "cloud:ours"))
     complete = read == sum(range(1, len(wanted) + 1))
     print(f"read by rclone: {read} bytes of {len(wanted)} files, {'all of them' if complete else 'NOT all of them'}")
-    return good and complete and sorted(written.values()) == sorted(wanted)
+    same = sorted(written.values()) == sorted(wanted)
+    if not same:
+        print("mega-client does not list what it wrote")
+    return bool(good and complete and same)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Runs unmodified MEGA clients of other people, and our own, against mega-testserver and prints a matrix: client by step.
 
-    interop/run [--only NAME,NAME] [--quick] [--install] [--server PROGRAM] [--client PROGRAM] [--json FILE]
+    interop/run [--prepare] [--only NAME,NAME] [--quick] [--install] [--server PROGRAM] [--client PROGRAM] [--json FILE]
 
-Everything is installed below interop/.work (megatools through the system's packages). Nothing leaves loopback: the
+`interop/run` itself installs what the system lacks to run this (`--prepare` does only that); the rest is installed below
+interop/.work, but for megatools, which comes through the system's packages. Nothing leaves loopback: the
 clients run with proxy variables that lead nowhere, or to a redirector that knows one host only.
 """
 
@@ -70,11 +71,15 @@ def install_rclone():
 
 def install_mega_py():
     # The release pins a tenacity that newer Pythons cannot import; a newer one works.
+    install_node()
     python("mega-py", "--no-deps mega.py==1.0.8", "requests pycryptodome tenacity")
 
 
 def install_megatools():
     if not shutil.which("megatools"):
+        if os.geteuid() != 0 or not shutil.which("apt-get"):
+            raise RuntimeError("megatools is missing: install it with the system's packages (Debian: apt-get install megatools)")
+        shell("apt-get", "update", "-qq")
         shell("apt-get", "install", "-y", "-qq", "megatools")
     library = WORK / "redirect.so"
     if not library.exists():
@@ -82,6 +87,7 @@ def install_megatools():
 
 
 def install_crates():
+    install_node()
     env = dict(os.environ, CARGO_TARGET_DIR=str(WORK / "crates"))
     shell("cargo", "build", "--locked", "--manifest-path", CLIENTS / "crates" / "Cargo.toml", env=env)
 
@@ -103,7 +109,7 @@ ALL = [
     Client("mega-client", install_ours, lambda: [GIVEN["client"]]),
     Client("megajs", install_node, lambda: ["node", WORK / "node" / "megajs.mjs"]),
     Client("rclone", install_rclone, lambda: [SELF, CLIENTS / "rclone.py"],
-           lambda run: {"RCLONE_PROGRAM": str(WORK / "rclone" / "bin" / "rclone"), "OPEN_LINK": str(WORK / "node" / "open-link.mjs")}),
+           lambda run: {"RCLONE_PROGRAM": str(WORK / "rclone" / "bin" / "rclone")}),
     Client("mega.py", install_mega_py, lambda: [WORK / "mega-py" / "bin" / "python", CLIENTS / "mega_py.py"], redirected),
     Client("megatools", install_megatools, lambda: [SELF, CLIENTS / "megatools.py"],
            lambda run: {"REDIRECT_LIBRARY": str(WORK / "redirect.so")}),
@@ -138,7 +144,8 @@ class Run:
         # Whatever slips its redirection ends nowhere.
         environment = dict(os.environ, HTTP_PROXY=NOWHERE, http_proxy=NOWHERE, HTTPS_PROXY=NOWHERE, https_proxy=NOWHERE,
                            ALL_PROXY=NOWHERE, NO_PROXY="127.0.0.1,localhost", no_proxy="127.0.0.1,localhost",
-                           PYTHONPATH=str(CLIENTS), PYTHONDONTWRITEBYTECODE="1")
+                           PYTHONPATH=str(CLIENTS), PYTHONDONTWRITEBYTECODE="1",
+                           OPEN_LINK=str(WORK / "node" / "open-link.mjs"))
         environment.update(client.environment(self))
         command = [str(c) for c in client.command()] + [self.url, email, password, own, mode]
         try:
@@ -196,8 +203,9 @@ def main():
         return
     wanted = options.only.split(",") if options.only else ["mega-client", "megajs", "rclone"] if options.quick else [c.name for c in ALL]
     os.environ.setdefault("INTEROP_SIZES", "0,1,131072,3145735" + ("" if options.quick else ",41943040"))
-    GIVEN["client"] = options.client
-    program = options.server
+    # The scripts run in folders of their own.
+    GIVEN["client"] = options.client and Path(options.client).resolve()
+    program = options.server and Path(options.server).resolve()
     if not program:
         shell("cargo", "build", "--release", "-p", "mega-testserver", cwd=HERE.parent)
         program = TARGET / "release" / "mega-testserver"

@@ -1,5 +1,6 @@
 //! A bar that shows how far a transfer is.
 
+use std::future::IntoFuture;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
@@ -7,11 +8,20 @@ use mega_client::Progress;
 
 use crate::{bytes, say};
 
+/// Runs a transfer with a bar that shows how far it is, and says at the end how much was moved and how fast.
+pub async fn with_bar<C: IntoFuture>(
+    label: &'static str,
+    transfer: impl FnOnce(&Progress) -> C,
+) -> C::Output {
+    let bar = Bar::new(label);
+    let done = transfer(&bar.progress).await;
+    bar.finish();
+    done
+}
+
 /// A progress bar fed from a [`Progress`].
-#[derive(Debug)]
-pub struct Bar {
-    /// To hand to the transfer.
-    pub progress: Progress,
+struct Bar {
+    progress: Progress,
     bar: ProgressBar,
     label: &'static str,
     start: Instant,
@@ -20,7 +30,7 @@ pub struct Bar {
 
 impl Bar {
     /// Shows it, with a label in front.
-    pub fn new(label: &'static str) -> Self {
+    fn new(label: &'static str) -> Self {
         let progress = Progress::new();
         let bar = ProgressBar::new(0);
         if let Ok(style) =
@@ -52,17 +62,17 @@ impl Bar {
     }
 
     /// Takes it away, and says how much was moved and how fast.
-    pub fn finish(self) {
+    fn finish(self) {
         self.ticker.abort();
         self.bar.finish_and_clear();
         let seconds = self.start.elapsed().as_secs_f64().max(0.001);
         let done = self.progress.bytes_done();
-        say(&format!(
+        say!(
             "{} done: {} files, {} in {seconds:.1} s, {}/s",
             self.label.trim(),
             self.progress.files_done(),
             bytes(done),
             HumanBytes((done as f64 / seconds) as u64),
-        ));
+        );
     }
 }

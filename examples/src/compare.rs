@@ -36,11 +36,11 @@ pub fn compare(left: &Path, right: &Path) -> Result<()> {
         }
         total += ours.len() as u64;
     }
-    say(&format!(
+    say!(
         "Compared {} entries, {}: all equal, times included",
         a.len(),
         bytes(total)
-    ));
+    );
     Ok(())
 }
 

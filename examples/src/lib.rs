@@ -4,13 +4,15 @@ mod bar;
 mod compare;
 
 use std::error::Error;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use indicatif::HumanBytes;
 use mega_client::{Client, ClientBuilder, Credentials};
 use mega_testserver::TestServer;
 
-pub use self::bar::Bar;
+pub use self::bar::with_bar;
 pub use self::compare::compare;
 
 /// A place to sign in to: the embedded server, or the real service when `--email` is given.
@@ -84,6 +86,16 @@ impl Place {
     }
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_embedded() {
+            "the embedded server"
+        } else {
+            "the real service"
+        })
+    }
+}
+
 /// The first argument that is no option, or the workspace's own `crates/` folder.
 pub fn folder_argument() -> PathBuf {
     let mut args = std::env::args_os().skip(1);
@@ -102,7 +114,19 @@ pub fn bytes(count: u64) -> HumanBytes {
     HumanBytes(count)
 }
 
-/// Prints a line.
-pub fn say(text: &str) {
-    println!("* {text}");
+/// A name that nobody has used: it ends in the seconds since 1970.
+pub fn fresh_name(prefix: &str) -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    format!("{prefix}-{}", now.map(|time| time.as_secs()).unwrap_or(0))
 }
+
+/// Prints a line.
+#[macro_export]
+macro_rules! say {
+    ($($text:tt)*) => { println!("* {}", format_args!($($text)*)) };
+}
+
+/// The front page of the repository, whose program is run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod front_page {}

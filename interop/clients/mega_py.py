@@ -5,7 +5,7 @@ import tempfile
 
 from mega import Mega
 
-from scenario import NAME, SIZES, arguments, content, finish, read_others, same, step
+from scenario import NAME, SIZES, arguments, content, finish, opened, read_others, same, step
 
 url, email, password, own, mode = arguments()
 work = tempfile.mkdtemp()
@@ -95,12 +95,16 @@ def link():
     path = guest.download_url(address, dest_path=tempfile.mkdtemp(), dest_filename="x")
     with open(path, "rb") as file:
         same(file.read(), content(3145735), "link")
+    same(opened(url, address), content(3145735), "link, opened by megajs")
 
 
 def folder_link():
     address = mega.export(node_id=folder)
     assert "#F!" in address, address
     assert len(address.rsplit("!", 1)[1]) == 22, address
+    # mega.py cannot open links of folders; megajs does it. There is nothing more to be read than the folder's name: mega.py gives the
+    # link no key but the folder's.
+    same(opened(url, address, "."), own.encode(), "name in the folder link")
 
 
 def delete():

@@ -5,7 +5,7 @@ import os
 import subprocess
 import tempfile
 
-from scenario import NAME, SIZES, arguments, content, finish, read_others, same, step
+from scenario import NAME, SIZES, arguments, content, finish, opened, read_others, same, step
 
 url, email, password, own, mode = arguments()
 program = os.environ["RCLONE_PROGRAM"]
@@ -67,9 +67,7 @@ def move():
 def link():
     text = rclone("link", f"m:{own}/f3145735").decode().strip()
     # rclone cannot open links; megajs does it.
-    opened = subprocess.run(["node", os.environ["OPEN_LINK"], url, text], capture_output=True, timeout=60, check=False)
-    assert opened.returncode == 0, opened.stderr.decode()
-    same(opened.stdout, content(3145735), "link")
+    same(opened(url, text), content(3145735), "link")
 
 
 def delete():

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import traceback
 
@@ -75,6 +76,15 @@ def read_folder(folder, files, read):
             assert told in (None, size), f"{name}: {told} bytes"
             if readable(folder, size):
                 same(read(folder, name), content(size), f"{folder}/{name}")
+
+
+def opened(url, link, name=None):
+    """What is behind a public link, opened by a client that is not signed in and not the one that made it: megajs. For the link
+    of a folder `name` is a file in it, or "." for the folder's own name."""
+    command = ["node", os.environ["OPEN_LINK"], url, link] + ([] if name is None else [name])
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
 
 
 def arguments(seconds=600):

@@ -16,15 +16,16 @@ import urllib.request
 
 
 class Server:
-    """The program, on a free port, until it is closed."""
+    """The program, on a free port, until it is closed, or until this process is gone, whatever ends it."""
 
     def __init__(self, *arguments):
         program = os.environ.get("MEGA_TESTSERVER", "mega-testserver")
-        self.process = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, text=True)
+        command = [program, "--with-stdin", *arguments]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.url = json.loads(self.process.stdout.readline())["url"]
 
     def close(self):
-        self.process.terminate()
+        self.process.stdin.close()
         self.process.wait(10)
         self.process.stdout.close()
 

@@ -16,14 +16,17 @@ let id = 0
 
 before(async () => {
   const program = process.env.MEGA_TESTSERVER || 'mega-testserver'
-  server = spawn(program, ['--account', 'me@example.com:password:nokeys'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  // It ends with its standard input, and so with this process, whatever ends that.
+  const args = ['--with-stdin', '--account', 'me@example.com:password:nokeys']
+  server = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   const [line] = await once(createInterface(server.stdout), 'line')
   url = JSON.parse(line).url
   await signIn('me@example.com', 'password')
 })
 after(async () => {
-  server.kill()
-  await once(server, 'exit')
+  const gone = once(server, 'exit')
+  server.stdin.end()
+  await gone
 })
 afterEach(() => tell('faults'))
 

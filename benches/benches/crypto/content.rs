@@ -24,13 +24,15 @@ pub(crate) fn builds() -> Vec<(&'static str, ContentCipher)> {
     vec![("safe", cipher.clone().portable()), ("accelerated", cipher)]
 }
 
-const SIZES: [usize; 7] = [
+const SIZES: [usize; 9] = [
     1 << 10,
     16 << 10,
     128 << 10,
     1 << 20,
     4 << 20,
+    16 << 20,
     32 << 20,
+    64 << 20,
     256 << 20,
 ];
 

@@ -5,15 +5,19 @@ use std::borrow::Cow;
 use mega_crypto::attributes::Members;
 use mega_crypto::fingerprint::Fingerprint;
 
-/// The first member of this name, as text bytes (which need not be UTF-8, NAM-6).
+/// The member of this name, as text bytes (which need not be UTF-8, NAM-6). If a name occurs twice, its last value counts, as every client takes it (SDK
+/// `AttrMap::fromjson`).
 fn member<'a>(json: &'a [u8], wanted: &str) -> Option<Cow<'a, [u8]>> {
+    let mut found = None;
     for member in Members::new(json) {
-        let (name, value) = member.ok()?;
+        let Ok((name, value)) = member else {
+            break;
+        };
         if name.is(wanted) {
-            return Some(value.bytes());
+            found = Some(value.bytes());
         }
     }
-    None
+    found
 }
 
 /// The member that holds the name of a node.

@@ -211,6 +211,18 @@ impl ClientBuilder {
         self
     }
 
+    /// Whether a change that cannot be noted on disk first is an error, and not sent. Off unless said otherwise: then the client warns in its log
+    /// and goes on.
+    ///
+    /// With a [folder](Self::cache_dir) each request with changes is noted there before it leaves, so that the next program can find out what
+    /// became of those that this one did not live to see answered: see [`Client::take_settled_changes`]. On a full disk, or in a folder
+    /// that cannot be used, this makes the change fail with [`NoSpace`](crate::ErrorKind::NoSpace) or [`Io`](crate::ErrorKind::Io), naming the file. Without a folder nobody can
+    /// sign in with it: that is [`Misuse`](crate::ErrorKind::Misuse).
+    pub fn require_intents(mut self, required: bool) -> Self {
+        self.options.require_intents = required;
+        self
+    }
+
     /// Draws request ids and the jitter of back-off from this seed instead of the system's randomness. Keys are never drawn from it
     /// (threat model, SEC-9). Meant for tests that have to be repeatable.
     pub fn seed(mut self, seed: u64) -> Self {
@@ -236,7 +248,9 @@ impl ClientBuilder {
 
     /// Opens a public link of any form, without an account; await it.
     ///
-    /// A folder link shows its folder as root. A file link shows a root with that one file in it.
+    /// A folder link shows its folder as root, one to a folder inside of it that folder. A link to a file, also to one in a folder, shows a root with
+    /// that one file in it. Links as they were written until 2020 (`#!`, `#F!`, also on mega.co.nz) and password-protected ones (`#P!`) are understood;
+    /// whatever host they name, the one of [`origin`](Self::origin) is asked.
     pub fn open_link(self, link: impl AsRef<str>) -> OpenLink {
         OpenLink {
             builder: self,
@@ -276,6 +290,11 @@ impl ClientBuilder {
 
     /// The wire, pointed at the chosen address.
     pub(crate) fn api(&self) -> Result<Api> {
+        if self.options.require_intents && self.options.cache_dir.is_none() {
+            return Err(Error::misuse(
+                "changes are noted in the folder of the cache, and none is given",
+            ));
+        }
         let transport = match &self.transport {
             Some(transport) => Arc::clone(transport),
             None => self.default_transport()?,
@@ -412,6 +431,8 @@ impl IntoFuture for Login {
 /// # Errors
 ///
 /// [`SessionExpired`](crate::ErrorKind::SessionExpired) when it was closed or has ended.
+///
+/// Cancel safe: the session stays as it was and can be resumed again.
 #[derive(Debug)]
 #[must_use = "nothing happens until it is awaited"]
 pub struct Resume {
@@ -438,6 +459,8 @@ impl IntoFuture for Resume {
 ///
 /// [`InvalidLink`](crate::ErrorKind::InvalidLink) for a text that is no link or lacks its key, [`NotFound`](crate::ErrorKind::NotFound) for a link
 /// that was removed, [`Key`](crate::ErrorKind::Key) for a wrong key or password, [`Blocked`](crate::ErrorKind::Blocked) for one that was taken down.
+///
+/// Cancel safe: a link has no session, and nothing is changed.
 #[must_use = "nothing happens until it is awaited"]
 pub struct OpenLink {
     builder: ClientBuilder,

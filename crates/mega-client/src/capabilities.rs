@@ -38,7 +38,7 @@ impl Client {
         let writable = matches!(
             (&self.inner.identity, self.api().identity()),
             (
-                Identity::FolderLink,
+                Identity::FolderLink { .. },
                 Wire::FolderLink {
                     write_auth: Some(_),
                     ..

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
+use mega_crypto::ShareKey;
 use mega_protocol::Api;
 use mega_protocol::{NodeHandle, UserHandle};
 use tokio::sync::broadcast;
@@ -11,6 +12,7 @@ use crate::account::Account;
 use crate::cache::Cache;
 use crate::change::Change;
 use crate::error::{Error, ErrorKind, Result};
+use crate::intents::{Handle, Intents};
 use crate::keyring::Keyring;
 use crate::node::Node;
 use crate::options::Options;
@@ -38,14 +40,17 @@ pub(crate) struct Inner {
     pub(crate) api: Api,
     pub(crate) options: Options,
     pub(crate) identity: Identity,
-    pub(crate) keyring: RwLock<Keyring>,
-    pub(crate) tree: RwLock<Tree>,
+    // Not to be had alone for writing with the tree still to be taken: the tree comes first, for everybody.
+    keyring: RwLock<Keyring>,
+    tree: RwLock<Tree>,
     pub(crate) pump: Pump,
     pub(crate) changes: broadcast::Sender<Change>,
     pub(crate) transfers: crate::transfer::Shared,
     pub(crate) fs: crate::fs::Shared,
     /// The tree on disk, where there is a folder for it.
     pub(crate) cache: Option<Cache>,
+    /// The changes that are under way; of accounts only.
+    pub(crate) intents: Option<Arc<Intents>>,
 }
 
 /// How many changes a slow reader may be behind before it is told that it missed some.
@@ -56,7 +61,10 @@ pub(crate) enum Identity {
     /// An account with a session.
     Account(Box<Account>),
     /// A public folder, opened with its link key.
-    FolderLink,
+    FolderLink {
+        /// The node in it that the link names: paths start there, however often the tree is loaded.
+        inside: Option<NodeHandle>,
+    },
     /// A public file; the tree holds a made-up root with this one file.
     FileLink(mega_protocol::PublicHandle),
 }
@@ -74,6 +82,7 @@ impl Client {
         keyring: Keyring,
         tree: Tree,
         cache: Option<Cache>,
+        intents: Option<Arc<Intents>>,
     ) -> Self {
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
         let pump = Pump::new(tree.tag.clone());
@@ -93,7 +102,12 @@ impl Client {
             changes,
             fs: crate::fs::Shared::default(),
             cache,
+            intents,
         });
+        if let Some(intents) = &inner.intents {
+            intents.serve(Arc::downgrade(&inner));
+            inner.api.set_outbox(Arc::new(Handle(Arc::clone(intents))));
+        }
         Self { inner, top: None }
     }
 
@@ -115,7 +129,7 @@ impl Client {
     pub(crate) fn account(&self) -> Result<&Account> {
         match &self.inner.identity {
             Identity::Account(account) => Ok(account),
-            Identity::FolderLink | Identity::FileLink(_) => Err(Error::new(
+            Identity::FolderLink { .. } | Identity::FileLink(_) => Err(Error::new(
                 ErrorKind::Unsupported,
                 "a public link is read-only and has no account; sign in for this",
             )),
@@ -147,6 +161,37 @@ impl Client {
         )
     }
 
+    /// Changes tree and keyring. The tree is taken first, as everybody does who needs both: the other way round two threads would wait for each other.
+    pub(crate) fn with_tree_and_keyring_mut<T>(
+        &self,
+        write: impl FnOnce(&mut Tree, &mut Keyring) -> T,
+    ) -> T {
+        self.with_tree_mut(|tree| {
+            write(
+                tree,
+                &mut self
+                    .inner
+                    .keyring
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner),
+            )
+        })
+    }
+
+    /// Adds the key of a share, for writing into it. What it opens is opened by whoever learns it.
+    pub(crate) fn add_share_key(&self, root: NodeHandle, key: ShareKey) {
+        self.inner
+            .keyring
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add_share(root, key);
+    }
+
+    /// Both locks, for whoever takes them again and again: the first one first.
+    pub(crate) fn locks(&self) -> (&RwLock<Tree>, &RwLock<Keyring>) {
+        (&self.inner.tree, &self.inner.keyring)
+    }
+
     pub(crate) fn with_keyring<T>(&self, read: impl FnOnce(&Keyring) -> T) -> T {
         read(
             &self
@@ -166,7 +211,7 @@ impl Client {
             let index = pick(tree)?;
             tree.in_view(index, base).then(|| tree.node(index))?
         })
-        .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no {name} here")))
+        .ok_or_else(|| absent(name))
     }
 
     /// The root: the cloud drive of an account, what a public link shows, or the folder of a [view](Self::view).
@@ -176,7 +221,7 @@ impl Client {
     /// [`NotFound`](ErrorKind::NotFound) if the service sent none, or the folder of the view is gone.
     pub fn root(&self) -> Result<Node> {
         self.with_tree(|tree, base| tree.node(base))
-            .ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no root here"))
+            .ok_or_else(|| absent("root"))
     }
 
     /// The rubbish bin.
@@ -213,7 +258,7 @@ impl Client {
     pub fn user(&self) -> Option<UserHandle> {
         match &self.inner.identity {
             Identity::Account(account) => Some(account.user),
-            Identity::FolderLink | Identity::FileLink(_) => None,
+            Identity::FolderLink { .. } | Identity::FileLink(_) => None,
         }
     }
 
@@ -222,7 +267,7 @@ impl Client {
     pub fn email(&self) -> Option<&str> {
         match &self.inner.identity {
             Identity::Account(account) => account.email.as_deref(),
-            Identity::FolderLink | Identity::FileLink(_) => None,
+            Identity::FolderLink { .. } | Identity::FileLink(_) => None,
         }
     }
 
@@ -251,6 +296,12 @@ impl Client {
     pub fn node_count(&self) -> usize {
         self.with_tree(|tree, _| tree.len())
     }
+}
+
+fn absent(place: &'static str) -> Error {
+    Error::new(ErrorKind::NotFound, "there is none here")
+        .during("look up")
+        .about(place)
 }
 
 impl fmt::Debug for Client {

@@ -253,6 +253,14 @@ impl Error {
         }
     }
 
+    /// The kind that the local system gave it. Kinds that ask for another try are none: nobody would know what to try again.
+    fn local_kind(&self) -> Option<std::io::ErrorKind> {
+        use std::io::ErrorKind as Io;
+        let source = self.inner.source.as_deref()?;
+        let kind = source.downcast_ref::<std::io::Error>()?.kind();
+        (!matches!(kind, Io::Interrupted | Io::WouldBlock)).then_some(kind)
+    }
+
     /// The category to branch on.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -265,7 +273,8 @@ impl Error {
         self.inner.operation
     }
 
-    /// What it was done to: a path, a handle, a local file.
+    /// What it was done to: a path, a handle, a local file, a person, as the caller named it. Calls about the account as a whole, such as
+    /// signing in, have none, and links are never shown, since they hold keys.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
         self.inner.subject.as_deref()
@@ -352,6 +361,7 @@ impl StdError for Error {
 }
 
 impl From<Error> for std::io::Error {
+    /// Keeps the error as its source. What went wrong on the local disk keeps the kind that it has there.
     fn from(error: Error) -> Self {
         use std::io::ErrorKind as Io;
         let kind = match error.kind() {
@@ -364,17 +374,104 @@ impl From<Error> for std::io::Error {
             | ErrorKind::BadCredentials
             | ErrorKind::SecondFactorRequired
             | ErrorKind::SecondFactorWrong
+            | ErrorKind::Unconfirmed
             | ErrorKind::SessionExpired
             | ErrorKind::Blocked => Io::PermissionDenied,
             ErrorKind::OverStorageQuota | ErrorKind::NoSpace => Io::StorageFull,
             ErrorKind::OverTransferQuota => Io::QuotaExceeded,
-            ErrorKind::Integrity | ErrorKind::Key | ErrorKind::Protocol => Io::InvalidData,
-            ErrorKind::InvalidLink | ErrorKind::InvalidName | ErrorKind::Misuse => Io::InvalidInput,
+            ErrorKind::Integrity
+            | ErrorKind::Key
+            | ErrorKind::ServerMaterialRejected
+            | ErrorKind::Protocol => Io::InvalidData,
+            ErrorKind::Ambiguous
+            | ErrorKind::InvalidLink
+            | ErrorKind::InvalidName
+            | ErrorKind::Misuse => Io::InvalidInput,
             ErrorKind::Timeout => Io::TimedOut,
             ErrorKind::Unsupported => Io::Unsupported,
-            // Not `Interrupted`, though it sounds alike: that asks the caller to try again, which `write_all` and `copy` would do for ever.
-            _ => Io::Other,
+            ErrorKind::Io => error.local_kind().unwrap_or(Io::Other),
+            // `Cancelled` is not `Interrupted`, though it sounds alike: that asks the caller to try again, which `write_all` and `copy` would do for ever.
+            ErrorKind::Cancelled
+            | ErrorKind::KeysMissing
+            | ErrorKind::Network
+            | ErrorKind::OutcomeUnknown
+            | ErrorKind::Precondition
+            | ErrorKind::RateLimited
+            | ErrorKind::Refused
+            | ErrorKind::SourceChanged => Io::Other,
         };
         Self::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, ErrorKind as Io};
+
+    use super::*;
+
+    /// All of them, in the order of their declaration.
+    const ALL: [(ErrorKind, Io); 34] = [
+        (ErrorKind::NotFound, Io::NotFound),
+        (ErrorKind::Ambiguous, Io::InvalidInput),
+        (ErrorKind::AlreadyExists, Io::AlreadyExists),
+        (ErrorKind::IsADirectory, Io::IsADirectory),
+        (ErrorKind::NotADirectory, Io::NotADirectory),
+        (ErrorKind::NotEmpty, Io::DirectoryNotEmpty),
+        (ErrorKind::Precondition, Io::Other),
+        (ErrorKind::AccessDenied, Io::PermissionDenied),
+        (ErrorKind::BadCredentials, Io::PermissionDenied),
+        (ErrorKind::SecondFactorRequired, Io::PermissionDenied),
+        (ErrorKind::SecondFactorWrong, Io::PermissionDenied),
+        (ErrorKind::Unconfirmed, Io::PermissionDenied),
+        (ErrorKind::SessionExpired, Io::PermissionDenied),
+        (ErrorKind::Blocked, Io::PermissionDenied),
+        (ErrorKind::RateLimited, Io::Other),
+        (ErrorKind::OverStorageQuota, Io::StorageFull),
+        (ErrorKind::OverTransferQuota, Io::QuotaExceeded),
+        (ErrorKind::Integrity, Io::InvalidData),
+        (ErrorKind::Key, Io::InvalidData),
+        (ErrorKind::ServerMaterialRejected, Io::InvalidData),
+        (ErrorKind::KeysMissing, Io::Other),
+        (ErrorKind::InvalidLink, Io::InvalidInput),
+        (ErrorKind::InvalidName, Io::InvalidInput),
+        (ErrorKind::SourceChanged, Io::Other),
+        (ErrorKind::OutcomeUnknown, Io::Other),
+        (ErrorKind::Cancelled, Io::Other),
+        (ErrorKind::Timeout, Io::TimedOut),
+        (ErrorKind::Network, Io::Other),
+        (ErrorKind::Protocol, Io::InvalidData),
+        (ErrorKind::Io, Io::Other),
+        (ErrorKind::NoSpace, Io::StorageFull),
+        (ErrorKind::Misuse, Io::InvalidInput),
+        (ErrorKind::Unsupported, Io::Unsupported),
+        (ErrorKind::Refused, Io::Other),
+    ];
+
+    #[test]
+    fn every_kind_becomes_an_io_error_that_keeps_what_was_said_and_has_a_remedy() {
+        for (at, (kind, expected)) in ALL.into_iter().enumerate() {
+            // In the order of their declaration, so that none is twice and none is missing.
+            assert_eq!(kind as usize, at, "{kind:?}");
+            let error = Error::new(kind, "why").during("rename").about("/a");
+            let error = io::Error::from(error);
+            assert_eq!(error.kind(), expected, "{kind:?}");
+            assert_eq!(error.to_string(), "rename: /a: why");
+            let inner = error.into_inner().unwrap().downcast::<Error>().unwrap();
+            assert_eq!(inner.kind(), kind);
+            assert!(!kind.remedy().is_empty());
+        }
+        assert_eq!(ErrorKind::Refused as usize + 1, ALL.len());
+    }
+
+    #[test]
+    fn what_went_wrong_on_the_disk_keeps_its_kind_but_asks_nobody_to_try_again() {
+        let local = |kind: Io| io::Error::from(Error::io("the file", kind.into())).kind();
+        assert_eq!(local(Io::PermissionDenied), Io::PermissionDenied);
+        assert_eq!(local(Io::ReadOnlyFilesystem), Io::ReadOnlyFilesystem);
+        assert_eq!(local(Io::NotFound), Io::NotFound);
+        assert_eq!(local(Io::QuotaExceeded), Io::StorageFull);
+        assert_eq!(local(Io::Interrupted), Io::Other);
+        assert_eq!(local(Io::WouldBlock), Io::Other);
     }
 }

@@ -50,6 +50,17 @@ impl Keyring {
         true
     }
 
+    /// Takes over the share keys of a keyring that a tree was loaded with. Where keys come from elsewhere, the load has brought none, and those that are here are the newer ones.
+    pub(crate) fn take_over(&mut self, loaded: Self, keys_elsewhere: bool) {
+        for (root, shared) in loaded.shares {
+            if keys_elsewhere {
+                self.shares.entry(root).or_insert(shared);
+            } else {
+                self.shares.insert(root, shared);
+            }
+        }
+    }
+
     /// All share keys, in no order.
     pub(crate) fn shares(&self) -> impl Iterator<Item = (NodeHandle, &ShareKey)> {
         self.shares

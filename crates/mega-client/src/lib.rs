@@ -29,6 +29,7 @@ mod error;
 mod fs;
 pub mod guide;
 mod hashcash;
+mod intents;
 mod keyring;
 mod link;
 mod list;
@@ -55,6 +56,12 @@ pub mod fuzzing {
     pub fn cache_frames(input: &[u8]) -> bool {
         crate::cache::check_frames(input)
     }
+
+    /// Whether the content of a frame of open changes can be read. Panics if it is not read again as it is written.
+    #[must_use]
+    pub fn intent_frame(input: &[u8]) -> bool {
+        crate::intents::check_frame(input)
+    }
 }
 
 /// For the simulation of the repository. Never for programs: with it the keys of a thread come from a seed.
@@ -68,7 +75,7 @@ pub use bytes;
 pub use mega_filename::{LocalPolicy, Mask};
 pub use mega_protocol::commands::SessionInfo;
 pub use mega_protocol::{
-    ApiCode, NodeHandle, PublicHandle, ServerUrl, Transport, UrlPolicy, UserHandle,
+    ApiCode, ChangeOutcome, NodeHandle, PublicHandle, ServerUrl, Transport, UrlPolicy, UserHandle,
 };
 
 pub use self::account::{
@@ -91,6 +98,7 @@ pub use self::fs::{
 };
 #[cfg(feature = "thumbnails")]
 pub use self::fs::{PictureLimits, Pictures};
+pub use self::intents::{ChangeKind, PendingChange, SettledChange};
 pub use self::list::{List, Stat};
 pub use self::node::{AccessLevel, LinkInfo, Node, NodeKind, Trouble};
 pub use self::pump::Changes;

@@ -125,6 +125,8 @@ impl Client {
 }
 
 /// A look at one node; await it.
+///
+/// Cancel safe: nothing is changed, and no request is made.
 #[must_use = "nothing happens until it is awaited"]
 #[derive(Debug)]
 pub struct Stat {
@@ -165,12 +167,14 @@ impl IntoFuture for Stat {
                 .resolve(base, &self.target, self.want, rule)
                 .map_err(|error| error.during("stat"))?;
             tree.node(index)
-                .ok_or_else(|| Error::not_found(self.target.to_string()))
+                .ok_or_else(|| Error::not_found(self.target.to_string()).during("stat"))
         }))
     }
 }
 
 /// A listing; await it for a vector, or turn it into a stream.
+///
+/// Cancel safe: nothing is changed, and no request is made.
 #[must_use = "nothing happens until it is awaited"]
 #[derive(Debug)]
 pub struct List {

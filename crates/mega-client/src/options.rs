@@ -29,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) renewal: Option<Renewal>,
     /// Where the tree is kept between two programs.
     pub(crate) cache_dir: Option<PathBuf>,
+    /// Whether a change that cannot be noted there is not sent.
+    pub(crate) require_intents: bool,
 }
 
 impl Default for Options {
@@ -45,6 +47,7 @@ impl Default for Options {
             hard_delete: false,
             renewal: None,
             cache_dir: None,
+            require_intents: false,
         }
     }
 }

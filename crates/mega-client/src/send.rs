@@ -1,9 +1,10 @@
 //! Sending commands so that their effect is in the local tree when the call returns.
 
-use mega_protocol::{Answer, Command, Error as WireError, ErrorKind as WireErrorKind};
+use mega_protocol::{Answer, Command, Effect, Error as WireError, ErrorKind as WireErrorKind};
 
 use crate::Client;
 use crate::error::{Error, ErrorKind, Result};
+use crate::intents::unknown_command;
 
 impl Client {
     /// Sends a command and gives its reply. For reads, and for changes that the tree does not show.
@@ -16,7 +17,9 @@ impl Client {
     }
 
     /// Sends a command. When the service does not know the session any more, and the caller has given the means to open another one, it is sent
-    /// once more in the new name: a request that is refused for its session has had no effect.
+    /// once more in the new name: a request that is refused for its session has had no effect. Unless it is a change that was sent before: the first
+    /// copy may have been carried out while the session still lived, and under another id the service would not know it again (INV-2). That one
+    /// is not sent again, and the refusal says so.
     ///
     /// Cancel safety: as for the command; a renewal that is dropped may leave a session open on the service.
     pub(crate) async fn answered<C>(
@@ -28,16 +31,32 @@ impl Client {
         C::Reply: Send + 'static,
     {
         let session = self.session_in_use();
-        match (self.api().send(command).await, session) {
-            (Err(error), Some(dead)) if error.kind() == WireErrorKind::SessionExpired => {
-                match self.renewed(&dead).await {
-                    Ok(true) => Ok(self.api().send(command).await?),
-                    Ok(false) => Err(error.into()),
-                    Err(error) => Err(Failure::Renewal(error)),
-                }
-            }
+        let again = |error: &WireError| {
+            let repeated = matches!(error, WireError::Refused(refusal) if refusal.repeated);
+            error.kind() == WireErrorKind::SessionExpired
+                && !(repeated && command.effect() == Effect::Mutation)
+        };
+        match (self.send_once(command).await, session) {
+            (Err(error), Some(dead)) if again(&error) => match self.renewed(&dead).await {
+                Ok(true) => Ok(self.send_once(command).await?),
+                Ok(false) => Err(error.into()),
+                Err(error) => Err(Failure::Renewal(error)),
+            },
             (result, _) => Ok(result?),
         }
+    }
+
+    /// Sends a command. When nobody knows what became of it, that is noted before the caller hears of it.
+    async fn send_once<C>(&self, command: &C) -> std::result::Result<Answer<C::Reply>, WireError>
+    where
+        C: Command + Send + Sync + 'static,
+        C::Reply: Send + 'static,
+    {
+        let answer = self.api().send(command).await;
+        if let Err(error) = &answer {
+            self.is_unknown(unknown_command(error));
+        }
+        answer
     }
 
     /// Sends a command that changes nodes and waits until the change has reached the local tree (architecture, decision 4).
@@ -61,6 +80,8 @@ impl Client {
         C: Command + Send + Sync + 'static,
         C::Reply: Send + 'static,
     {
+        // Until this returns the change stays noted: see `crate::intents`.
+        let _call = self.begin_change().await?;
         let answer: Answer<C::Reply> = match self.answered(&command).await {
             Ok(answer) => answer,
             Err(Failure::Wire(WireError::Refused(refusal))) if refusal.repeated => {

@@ -27,6 +27,12 @@ impl From<mega_protocol::Error> for Error {
             Wire::Misuse => ErrorKind::Misuse,
             _ => ErrorKind::Refused,
         };
+        if let mega_protocol::Error::NotNoted(source) = &error
+            && let Some(own) = source.downcast_ref::<Self>()
+        {
+            // It is an error of this crate that went through the wire and back.
+            return Self::new(own.kind(), own.to_string()).caused_by(error);
+        }
         let (code, wait) = (error.code(), error.retry_after());
         let mut own = Self::new(kind, error.to_string()).with_retry_after(wait);
         if let Some(code) = code {

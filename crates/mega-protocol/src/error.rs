@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::code::ApiCode;
 use crate::json::DecodeError;
-use crate::lane::SentRequest;
+use crate::lane::{SentCommand, SentRequest};
 use crate::transport::{TransportError, TransportErrorKind};
 use crate::url::UrlError;
 
@@ -90,6 +90,11 @@ pub enum Error {
     #[error("{0}")]
     Storage(crate::storage::StorageError),
 
+    /// The change could not be noted before it was to leave, so it never left: see
+    /// [`Outbox`](crate::Outbox).
+    #[error("nothing was sent, since it could not be noted before")]
+    NotNoted(#[source] Arc<dyn std::error::Error + Send + Sync>),
+
     /// The handle was closed, or the request was withdrawn, before anything was sent.
     #[error("closed before the request was sent")]
     Closed,
@@ -129,6 +134,7 @@ impl Error {
             Self::DeadlineExceeded { last: None, .. } => ErrorKind::Timeout,
             Self::Url(_) => ErrorKind::UrlRefused,
             Self::Storage(error) => error.kind(),
+            Self::NotNoted(_) => ErrorKind::NotNoted,
             Self::Closed => ErrorKind::Closed,
             Self::Misuse(_) => ErrorKind::Misuse,
         }
@@ -261,6 +267,8 @@ pub enum ErrorKind {
     ProofOfWork,
     /// A URL was not acceptable.
     UrlRefused,
+    /// A change could not be noted locally and was held back.
+    NotNoted,
     /// The handle is closed.
     Closed,
     /// The call cannot work as it was made.
@@ -284,6 +292,8 @@ pub struct Refusal {
     /// Whether an earlier attempt of the same request may have been executed, so that the code may
     /// describe its effect: `ENOENT` after a repeated deletion means that it is done.
     pub repeated: bool,
+    /// Which command of which request was refused; none for what is no part of a batch.
+    pub sent: Option<SentCommand>,
 }
 
 impl Refusal {
@@ -295,6 +305,7 @@ impl Refusal {
             owner_state: None,
             link_state: None,
             repeated: false,
+            sent: None,
         }
     }
 

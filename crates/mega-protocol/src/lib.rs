@@ -45,8 +45,8 @@ pub use command::{
 #[cfg(feature = "driver")]
 pub use driver::{
     Api, ApiBuilder, ApiNotice, Body, BoxFuture, EventStream, HashcashSolver, Hold, HttpRequest,
-    HttpResponse, Method, PendingAnswer, RangeStream, SolverCancel, Storage, Timeouts, Transport,
-    UploadProgress,
+    HttpResponse, LeavingBatch, Method, Outbox, PendingAnswer, RangeStream, SolverCancel, Storage,
+    Timeouts, Transport, UploadProgress,
 };
 pub use error::{Error, ErrorKind, ProofOfWorkError, Refusal};
 pub use handle::{
@@ -55,7 +55,7 @@ pub use handle::{
 };
 pub use hashcash::HashcashChallenge;
 pub use identity::{Identity, InvalidWriteAuth, WriteAuth};
-pub use lane::{RequestId, SentRequest};
+pub use lane::{ChangeOutcome, EndedChange, RequestId, SentCommand, SentRequest};
 pub use node::{AccessLevel, NodeDefects, NodeKind, NodeRecord, RawNode, RawShare};
 pub use records::{
     Invitation, OutgoingShare, OutgoingShareTarget, PublicLink, ShareKeyRecord, UserRecord,

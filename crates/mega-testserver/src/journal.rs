@@ -1,6 +1,7 @@
 //! What was asked: every request, for assertions and for replaying a run.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::fault::Lane;
@@ -18,7 +19,7 @@ pub struct Entry {
     pub lane: Lane,
     /// The method.
     pub method: String,
-    /// The path without the query, so that no session id is kept here.
+    /// The path without the query, so that no session id is kept here. Empty where no request could be read.
     pub path: String,
     /// The request id.
     pub id: Option<String>,
@@ -32,7 +33,8 @@ pub struct Entry {
     pub request_bytes: u64,
     /// Length of the reply's body, before anything was cut off.
     pub response_bytes: u64,
-    /// Status of the reply.
+    /// Status of the reply; 0 where there was none, since the client went away first: while it was held, or before all of it
+    /// had arrived.
     pub status: u16,
     /// Answered from memory: the same request had been executed before.
     pub repeated: bool,
@@ -44,12 +46,16 @@ pub struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     inner: Mutex<Inner>,
+    /// How many requests wait for others to be answered.
+    waiting: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     next: u64,
     entries: VecDeque<Entry>,
+    /// Requests answered so far.
+    answered: HashMap<Lane, u64>,
 }
 
 impl Journal {
@@ -79,12 +85,56 @@ impl Journal {
         }
     }
 
+    /// Notes what was never a request: `status` is what it was answered with.
+    pub(crate) fn unread(&self, millis: i64, lane: Lane, status: u16, faults: Vec<String>) {
+        let mut inner = self.lock();
+        let number = inner.next;
+        inner.next += 1;
+        drop(inner);
+        self.close(Entry {
+            number,
+            millis,
+            lane,
+            method: String::new(),
+            path: String::new(),
+            id: None,
+            with_session: false,
+            link: None,
+            commands: Vec::new(),
+            request_bytes: 0,
+            response_bytes: 0,
+            status,
+            repeated: false,
+            faults,
+        });
+    }
+
     pub(crate) fn close(&self, entry: Entry) {
         let mut inner = self.lock();
+        if entry.status != 0 {
+            *inner.answered.entry(entry.lane).or_default() += 1;
+        }
         inner.entries.push_back(entry);
         if inner.entries.len() > KEPT {
             inner.entries.pop_front();
         }
+    }
+
+    /// How many requests of a lane were answered so far.
+    pub(crate) fn answered(&self, lane: Lane) -> u64 {
+        self.lock().answered.get(&lane).copied().unwrap_or_default()
+    }
+
+    /// One request more, or one less, waits for others to be answered.
+    pub(crate) fn waits(&self, begins: bool) {
+        match begins {
+            true => self.waiting.fetch_add(1, Ordering::SeqCst),
+            false => self.waiting.fetch_sub(1, Ordering::SeqCst),
+        };
+    }
+
+    pub(crate) fn somebody_waits(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) > 0
     }
 
     pub(crate) fn entries(&self) -> Vec<Entry> {

@@ -33,7 +33,7 @@ pub use clock::Clock;
 pub use fault::{Fault, Faults, Lane, NoFault};
 pub use journal::Entry;
 pub use model::{
-    BlockEdit, Business, Hostile, LoginBlock, Model, Options, Order, edit_block, resize,
+    BlockEdit, Business, Hostile, LoginBlock, Model, Options, Order, Payment, edit_block, resize,
 };
 pub use raw_client::RawClient;
 pub use seed::Seed;

@@ -47,15 +47,17 @@ mega-testserver [--listen ADDR:PORT] [--account EMAIL:PASSWORD[:OPTION]...]...
                               v1, v2, nokeys, bare, unconfirmed, blocked, totp=SECRET, quota=BYTES,
                               tree=FOLDERSxFILES (generated: so many folders, so many files in each)
   --faults WHERE=WHAT         what goes wrong, repeatable. WHERE: a command, or any, api, events, wait, upload,
-                              download, attributes, then a part of the path (upload/131072). WHAT: a code (-3), a
+                              download, attributes, connection, then a part of the path (upload/131072). WHAT: a code (-3), a
                               status (503), 509:SECONDS, batch:CODE, lost (executed, no reply), dropped (not
-                              executed), reset, headers, cut:BYTES, truncate:BYTES, extend:BYTES, corrupt:OFFSET,
+                              executed), refused (of WHERE connection), overtaken:N (executed after so many later
+                              ones), reset, headers, cut:BYTES, truncate:BYTES, extend:BYTES, corrupt:OFFSET,
                               file:OFFSET, stall:BYTES:MS, delay:MS, html, twice, stale, gzip, hashcash:N, expire,
                               logout, forget, notoken, falsetoken, noevents, twoevents, reversed, late, old,
-                              without:NAME, set:NAME:JSON, edit:NAME:BLOCK:EDIT (EDIT: flip:BIT, zero, copy:BLOCK,
+                              without:NAME, set:NAME:JSON, add:NAME:JSON, edit:NAME:BLOCK:EDIT (EDIT: flip:BIT, zero, copy:BLOCK,
                               swap:BLOCK), resize:NAME:BYTES, trickle:BYTES:MS, cutwithin:BYTES, corruptwithin:BYTES,
                               bomb:BYTES, unknown, swapped, texts, shorter:N, longer:N, tagged, untagged,
                               header:NAME:\"VALUE\", redirect:\"URL\", waiturl:\"URL\", body:\"TEXT\". Then *TIMES, * (always), %PERCENT, +LET-PASS.
+  --with-stdin                stop when standard input ends too, as it does when whoever started this is gone
   --no-control                do not serve /test/ (below)
   --state FOLDER              keep everything in this folder, so that it survives a restart; accounts that are in it
                               already are left as they are (default: memory)
@@ -74,7 +76,7 @@ While it runs, tests in any language can ask and change it under the same addres
   GET  /test/journal          every request so far, as JSON, with the faults that fired
   POST /test/journal          forget them
   POST /test/faults           add faults, one per line as with --faults; an empty body ends all
-  POST /test/clock            move the clock, by so many seconds
+  POST /test/clock            move the clock, by so many seconds; a negative number moves it back
   POST /test/account          make an account, as with --account
   POST /test/change           change the state as another client, the service or an attacker would: a JSON object such as
                               {\"change\":\"file\",\"email\":..,\"path\":\"/a\",\"text\":\"b\"}, or an array of them (see the README)
@@ -100,6 +102,7 @@ struct Arguments {
     tree: Option<String>,
     login_block: bool,
     snapshots: bool,
+    with_stdin: bool,
 }
 
 impl Arguments {
@@ -123,6 +126,7 @@ impl Arguments {
             tree: None,
             login_block: false,
             snapshots: false,
+            with_stdin: false,
         };
         let mut rest = arguments.iter();
         while let Some(name) = rest.next() {
@@ -144,6 +148,7 @@ impl Arguments {
                 "--tree" => out.tree = Some(value()?.clone()),
                 "--login-block" => out.login_block = true,
                 "--snapshots" => out.snapshots = true,
+                "--with-stdin" => out.with_stdin = true,
                 "--no-control" => out.control = false,
                 "--no-gzip" => out.gzip = false,
                 other => return Err(format!("{other} is not an option; see --help")),
@@ -219,7 +224,23 @@ async fn run(arguments: Arguments) -> Result<(), String> {
     writeln!(out, "{line}")
         .and_then(|()| out.flush())
         .map_err(|e| e.to_string())?;
-    stop.asked().await
+    if !arguments.with_stdin {
+        return stop.asked().await;
+    }
+    tokio::select! {
+        asked = stop.asked() => asked,
+        _ = stdin_ended() => Ok(()),
+    }
+}
+
+/// Tells when standard input has ended. The thread that reads it ends with the process.
+fn stdin_ended() -> tokio::sync::oneshot::Receiver<()> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = tell.send(());
+    });
+    told
 }
 
 /// The certificate and its key, if they were named.

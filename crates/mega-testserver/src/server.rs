@@ -62,6 +62,8 @@ impl TestServer {
     /// # Errors
     ///
     /// No socket could be opened.
+    ///
+    /// Cancel safe: when the future is dropped, nothing listens.
     pub async fn start() -> io::Result<Self> {
         Self::builder().start().await
     }
@@ -253,6 +255,8 @@ impl Builder {
     /// # Errors
     ///
     /// No socket could be opened, or the state could not (then a [`StateError`] is inside).
+    ///
+    /// Cancel safe: when the future is dropped, nothing listens.
     pub async fn start(self) -> io::Result<TestServer> {
         let listener = TcpListener::bind(self.listen).await?;
         let scheme = if self.tls.is_some() { "https" } else { "http" };

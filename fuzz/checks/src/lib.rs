@@ -41,7 +41,7 @@ pub use account_keys::{account_keys, authring};
 pub use accounts::accounts;
 pub use attributes::{attributes_cipher, attributes_plain};
 pub use base64::base64;
-pub use cache::cache_frames;
+pub use cache::{cache_frames, intent_frames};
 pub use chunk_layout::chunk_layout;
 pub use command_replies::{command_batches, command_replies};
 pub use contacts::contacts;
@@ -87,6 +87,7 @@ pub const TARGETS: &[Target] = &[
     ("file_attributes", file_attributes),
     ("fingerprint", fingerprint),
     ("hashcash", hashcash),
+    ("intent_frames", intent_frames),
     ("json", json),
     ("kernels", kernels),
     ("links", links),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use futures::future::BoxFuture;
-use mega_client::{Error, ErrorKind, Existing};
+use mega_client::{ChangeKind, ChangeOutcome, Error, ErrorKind, Existing, NodeHandle};
 use tokio::io::AsyncWriteExt;
 
 use super::{Actor, Ended, Work};
@@ -333,6 +333,7 @@ impl Actor {
                     self.client = Some(client);
                     self.watch();
                     self.settle(possible).await;
+                    self.check_settled().await;
                     return;
                 }
                 Err(error) => {
@@ -345,6 +346,37 @@ impl Actor {
             }
         }
         self.violation("the session never opens");
+    }
+
+    /// What the dead program had under way and the new one calls done is done (RTY-8). What it calls not done may still arrive: the network
+    /// delivers requests whose sender is gone.
+    async fn check_settled(&self) {
+        for settled in self.client().take_settled_changes() {
+            let (change, outcome) = (settled.change(), settled.outcome());
+            self.note(format!(
+                "  settled: {:?} of {:?}, {outcome:?}",
+                change.kind(),
+                change.path()
+            ));
+            if outcome != ChangeOutcome::Done {
+                continue;
+            }
+            let there = |node: Option<NodeHandle>| async move {
+                match node {
+                    Some(node) => self.client().stat(node).await.is_ok(),
+                    None => false,
+                }
+            };
+            let (made, node) = (there(settled.made()).await, there(change.node()).await);
+            let right = match change.kind() {
+                ChangeKind::NewFolder | ChangeKind::NewFile | ChangeKind::Copy => made,
+                ChangeKind::Delete => !node,
+                _ => true,
+            };
+            if !right {
+                self.violation(format!("{change:?} was settled as done, and is not"));
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
+use mega_crypto::account_keys::Generation;
 use zeroize::Zeroizing;
 
 use super::{SavedSession, private_file};
@@ -179,10 +180,33 @@ pub(crate) struct Record {
     not_before: u64,
     /// The account's version at the first sign-in (LOG-1).
     pub(crate) version: Option<u8>,
-    /// The highest generation of `^!keys` that any program saw; 0 for none (KEY-10, PST-8).
-    pub(crate) generation: u32,
+    /// How far the keys of the account had come when a program last looked.
+    pub(crate) seen: Option<Seen>,
     /// The sealed session.
     pub(crate) session: Option<Zeroizing<String>>,
+}
+
+/// The highest generation of `^!keys` that any program saw (KEY-10, PST-8), and of which account: an address can come to stand for another one.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    generation: u32,
+    /// See [`fingerprint`](super::pins::fingerprint).
+    account: String,
+}
+
+impl Seen {
+    /// The generation, if it is of this account.
+    pub(crate) fn of(&self, account: &str) -> Option<Generation> {
+        (self.account == account && self.generation > 0).then(|| Generation::new(self.generation))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (generation, account) = text.split_once(' ')?;
+        Some(Self {
+            generation: generation.parse().ok()?,
+            account: account.to_owned(),
+        })
+    }
 }
 
 /// What may be done now.
@@ -232,6 +256,16 @@ impl Record {
             }
             _ => Verdict::Go,
         }
+    }
+
+    /// Notes how far the keys of an account have come.
+    pub(crate) fn saw(&mut self, account: String, generation: Generation) {
+        let before = self.seen.as_ref().and_then(|seen| seen.of(&account));
+        let highest = before.map_or(0, Generation::get).max(generation.get());
+        self.seen = Some(Seen {
+            generation: highest,
+            account,
+        });
     }
 
     /// Notes that a password is about to be sent.
@@ -287,9 +321,7 @@ impl Record {
                 "rejected-at" => record.rejected_at = number().unwrap_or(0),
                 "not-before" => record.not_before = number().unwrap_or(0),
                 "version" => record.version = number().and_then(|n| n.try_into().ok()),
-                "generation" => {
-                    record.generation = number().and_then(|n| n.try_into().ok()).unwrap_or(0);
-                }
+                "generation" => record.seen = Seen::parse(value),
                 "session" => record.session = Some(Zeroizing::new(value.to_owned())),
                 _ => {}
             }
@@ -307,8 +339,8 @@ impl Record {
         if let Some(version) = self.version {
             let _ = writeln!(text, "version {version}");
         }
-        if self.generation > 0 {
-            let _ = writeln!(text, "generation {}", self.generation);
+        if let Some(seen) = &self.seen {
+            let _ = writeln!(text, "generation {} {}", seen.generation, seen.account);
         }
         if let Some(session) = &self.session {
             let _ = writeln!(text, "session {}", session.as_str());
@@ -426,7 +458,11 @@ mod tests {
             Some(&Error::new(ErrorKind::ServerMaterialRejected, "no")),
         );
         record.version = Some(2);
-        record.generation = 9;
+        record.saw("one".to_owned(), Generation::new(9));
+        record.saw("one".to_owned(), Generation::new(8));
+        let seen = record.seen.clone().unwrap();
+        assert_eq!(seen.of("one"), Some(Generation::new(9)));
+        assert_eq!(seen.of("another"), None);
         record.session = Some(Zeroizing::new("sealed".to_owned()));
         assert!(Record::parse(&record.to_text()) == record);
         for text in ["", "x", "mega-client login guard 2\nversion 2", "\0\0"] {

@@ -18,9 +18,9 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::credentials::{Credentials, FactorSource};
-use super::guard::{LoginGuard, Verdict, unix_now};
+use super::guard::{LoginGuard, Seen, Verdict, unix_now};
 use super::open::{self, Opening};
-use super::pins::Pins;
+use super::pins::{self, Pins};
 use super::{OpenSession, session};
 use crate::builder::ClientBuilder;
 use crate::chance::rng;
@@ -51,7 +51,9 @@ pub(crate) async fn login(builder: &ClientBuilder, credentials: &Credentials) ->
             let mut guarded = guard
                 .lock(builder.origin_text(), &credentials.email)
                 .await?;
-            guarded.record.generation = guarded.record.generation.max(seen.get());
+            let account = client.account()?;
+            let account = pins::fingerprint(account.user, &account.master);
+            guarded.record.saw(account, seen);
             guarded.write().await
         };
         if let Err(error) = noted.await {
@@ -61,9 +63,12 @@ pub(crate) async fn login(builder: &ClientBuilder, credentials: &Credentials) ->
     Ok(client)
 }
 
-/// The higher one of what a session remembers and what a guard does.
-fn remembered(session: Option<Generation>, guard: u32) -> Option<Generation> {
-    let highest = session.map_or(0, Generation::get).max(guard);
+/// The higher one of what a session remembers and what a guard does of the same account.
+fn remembered(opening: &Opening, guard: Option<&Seen>) -> Option<Generation> {
+    let account = pins::fingerprint(opening.user, &opening.master);
+    let seen = guard.and_then(|seen| seen.of(&account));
+    let highest = |generation: Option<Generation>| generation.map_or(0, Generation::get);
+    let highest = highest(opening.generation).max(highest(seen));
     (highest > 0).then(|| Generation::new(highest))
 }
 
@@ -87,17 +92,28 @@ impl SignIn<'_> {
         let mut guarded = guard.lock(self.origin, &self.credentials.email).await?;
         while let Some(saved) = guarded.session(password).await {
             let tried = guarded.record.session.take();
-            let generation = guarded.record.generation;
+            let seen = guarded.record.seen.clone();
             // Others may look meanwhile; taking a session over needs no turn.
             drop(guarded);
             match session::reopen(self.api, self.options, &saved).await {
                 Ok(mut opening) => {
                     opening.email = Some(self.credentials.email.clone());
-                    opening.generation = remembered(opening.generation, generation);
+                    opening.generation = remembered(&opening, seen.as_ref());
                     return Ok(opening);
                 }
                 Err(error) if error.kind() == ErrorKind::SessionExpired => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    if error.kind() == ErrorKind::ServerMaterialRejected {
+                        // LOG-7: it counts, and is not tried again with this session.
+                        let mut guarded = guard.lock(self.origin, &self.credentials.email).await?;
+                        if guarded.record.session == tried {
+                            guarded.record.session = None;
+                        }
+                        guarded.record.ended(unix_now(), Some(&error));
+                        guarded.write().await?;
+                    }
+                    return Err(error);
+                }
             }
             self.api.set_identity(Identity::Anonymous);
             guarded = guard.lock(self.origin, &self.credentials.email).await?;
@@ -124,7 +140,7 @@ impl SignIn<'_> {
         guarded.write().await?;
         let mut result = self.with_password(guarded.record.version).await;
         if let Ok((opening, _)) = &mut result {
-            opening.generation = remembered(opening.generation, guarded.record.generation);
+            opening.generation = remembered(opening, guarded.record.seen.as_ref());
         }
         guarded.record.ended(unix_now(), result.as_ref().err());
         if let Ok((opening, version)) = &result {

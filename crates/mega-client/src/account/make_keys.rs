@@ -129,7 +129,10 @@ impl Client {
             Ok(()) => sent.taken = true,
             Err(error)
                 if matches!(error.code(), Some(ApiCode::EEXIST | ApiCode::EEXPIRED))
-                    || error.kind() == ErrorKind::OutcomeUnknown => {}
+                    || error.kind() == ErrorKind::OutcomeUnknown =>
+            {
+                self.doubt(&error).end(Ok(()))?;
+            }
             Err(error) => return Err(error),
         }
         Ok(sent)

@@ -19,7 +19,7 @@ pub(crate) mod session;
 mod session_file;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use mega_crypto::account_keys::Generation;
 use mega_crypto::{MasterKey, SessionKey};
@@ -57,12 +57,16 @@ pub(crate) struct Account {
     pub(crate) ephemeral: Option<EphemeralCredentials>,
     /// The password that this client has set since.
     pub(crate) new_password: RwLock<Option<Zeroizing<String>>>,
-    /// Whoever renews the session.
+    /// Whoever renews the session, or closes it.
     renewing: tokio::sync::Mutex<()>,
+    /// Whether the caller has signed out: then no other session is opened, whatever means there are.
+    signed_out: AtomicBool,
     /// Whether the account has `^!keys`; then the rules of crypto-and-accounts 3.7 apply.
     has_keys_attribute: AtomicBool,
     /// The highest generation of `^!keys` ever seen (KEY-10); 0 when none was.
     keys_generation: AtomicU32,
+    /// The versions of `^!keys`.
+    keys_versions: Mutex<KeysVersions>,
     /// Whoever is about to write a higher one.
     pub(crate) changing_keys: tokio::sync::Mutex<()>,
     /// What is to be noted there about keys of shares.
@@ -74,6 +78,15 @@ pub(crate) struct OpenSession {
     pub(crate) id: SessionId,
     /// The server-held key that a saved session is wrapped with; without one the session cannot be saved safely.
     pub(crate) key: Option<SessionKey>,
+}
+
+/// Which `^!keys` there are; the service gives each a name.
+#[derive(Default)]
+struct KeysVersions {
+    /// What was read or written last.
+    known: Option<String>,
+    /// What the service has told of last.
+    told: Option<String>,
 }
 
 impl Account {
@@ -88,8 +101,10 @@ impl Account {
             ephemeral: opening.ephemeral,
             new_password: RwLock::default(),
             renewing: tokio::sync::Mutex::default(),
+            signed_out: AtomicBool::new(false),
             has_keys_attribute: AtomicBool::new(has_keys_attribute),
             keys_generation: AtomicU32::new(opening.generation.map_or(0, Generation::get)),
+            keys_versions: Mutex::default(),
             changing_keys: tokio::sync::Mutex::default(),
             share_key_wishes: ShareKeyWishes::default(),
         }
@@ -122,6 +137,46 @@ impl Account {
         self.keys_generation
             .fetch_max(generation.get(), Ordering::SeqCst);
         self.has_keys_attribute.store(true, Ordering::SeqCst);
+    }
+
+    /// Notes which `^!keys` was read or written, where the service says its version.
+    pub(crate) fn knows_keys(&self, version: Option<String>) {
+        let mut versions = self.keys_versions();
+        versions
+            .told
+            .take_if(|told| Some(&*told) == version.as_ref());
+        versions.known = version;
+    }
+
+    /// Notes that the service has told of this `^!keys`.
+    pub(crate) fn told_of_keys(&self, version: String) {
+        self.keys_versions().told = Some(version);
+    }
+
+    /// The `^!keys` that the service has told of, if it is not the one that is known.
+    pub(crate) fn news_of_keys(&self) -> Option<String> {
+        let versions = self.keys_versions();
+        let told = versions.told.clone();
+        told.filter(|told| versions.known.as_ref() != Some(told))
+    }
+
+    /// Whether there is another `^!keys` than the known one.
+    pub(crate) fn keys_are_news(&self) -> bool {
+        self.news_of_keys().is_some()
+    }
+
+    /// Notes that `^!keys` was read after this version was told of: it is that one, or a later one.
+    pub(crate) fn has_heard_of(&self, told: Option<&String>) {
+        let mut versions = self.keys_versions();
+        if versions.told.as_ref() == told {
+            versions.told = None;
+        }
+    }
+
+    fn keys_versions(&self) -> std::sync::MutexGuard<'_, KeysVersions> {
+        self.keys_versions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn session_id(&self) -> SessionId {

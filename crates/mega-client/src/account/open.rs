@@ -1,5 +1,7 @@
 //! The common end of signing in and resuming: account data, keys, node tree.
 
+use std::sync::Arc;
+
 use futures::future;
 use mega_crypto::MasterKey;
 use mega_crypto::account_keys::Generation;
@@ -15,6 +17,7 @@ use crate::builder::ClientBuilder;
 use crate::cache::{Cache, Found, Kept};
 use crate::client::Identity;
 use crate::error::{Error, ErrorKind, Result};
+use crate::intents::Intents;
 use crate::keyring::Keyring;
 use crate::tree::apply::Applier;
 use crate::tree::decrypt::Decrypter;
@@ -57,6 +60,7 @@ pub(crate) async fn open(
     let keys = data.attributes.get("^!keys");
     let generation = super::keys::read_share_keys(keys, &opening, &mut keyring)?;
     let has_keys_attribute = keys.is_some();
+    let keys_version = keys.and_then(|keys| keys.version.clone());
     let (cache, kept) = match cache {
         Some(found) => {
             let (cache, kept) = found.open(has_keys_attribute);
@@ -64,6 +68,13 @@ pub(crate) async fn open(
         }
         None => (None, None),
     };
+    let intents = Intents::open(
+        builder.options.cache_dir.as_deref(),
+        &opening.master,
+        opening.user,
+        builder.options.require_intents,
+    )
+    .await;
     if opening.email.is_none() {
         opening.email = data.email.as_ref().map(|email| email.expose().to_owned());
     }
@@ -71,8 +82,9 @@ pub(crate) async fn open(
     if let Some(generation) = generation {
         account.saw_keys(generation);
     }
+    account.knows_keys(keys_version);
     match kept {
-        Some(kept) => go_on(builder, api, account, keyring, kept, cache).await,
+        Some(kept) => go_on(builder, api, account, keyring, kept, (cache, intents)).await,
         None => {
             let loader = Loader::account(builder.options.mask, keyring, has_keys_attribute);
             load(
@@ -80,7 +92,7 @@ pub(crate) async fn open(
                 api,
                 Identity::Account(Box::new(account)),
                 loader,
-                cache,
+                (cache, Some(intents)),
             )
             .await
         }
@@ -94,7 +106,7 @@ async fn go_on(
     account: Account,
     mut keyring: Keyring,
     kept: Kept,
-    cache: Option<Cache>,
+    (cache, intents): (Option<Cache>, Arc<Intents>),
 ) -> Result<Client> {
     let Kept { mut tree, keys } = kept;
     // KEY-8: where the account has `^!keys`, those alone count, and they are fresh.
@@ -118,15 +130,17 @@ async fn go_on(
         keyring,
         tree,
         cache,
+        Some(intents),
     );
-    match client.refresh().await {
-        Ok(()) => Ok(client),
+    let current = client.refresh().await;
+    match current {
+        Ok(()) => {}
         Err(error) => match error.kind() {
             ErrorKind::SessionExpired
             | ErrorKind::Blocked
             | ErrorKind::Network
             | ErrorKind::Timeout
-            | ErrorKind::RateLimited => Err(error),
+            | ErrorKind::RateLimited => return Err(error),
             // Whatever the service has against going on from there, it can give the whole tree.
             kind => {
                 tracing::warn!(
@@ -134,10 +148,11 @@ async fn go_on(
                     "the events do not lead on from the cached tree; it is fetched anew"
                 );
                 client.reload().await?;
-                Ok(client)
             }
         },
     }
+    client.settle_left_over(true).await;
+    Ok(client)
 }
 
 /// Loads the tree and puts the client together.
@@ -146,7 +161,7 @@ pub(crate) async fn load(
     api: Api,
     identity: Identity,
     mut loader: Loader,
-    cache: Option<Cache>,
+    (cache, intents): (Option<Cache>, Option<Arc<Intents>>),
 ) -> Result<Client> {
     let summary = api
         .fetch_nodes(FetchNodes::new(), &mut loader)
@@ -177,8 +192,11 @@ pub(crate) async fn load(
         keyring,
         tree,
         cache,
+        intents,
     );
     client.keep_soon();
+    // The service may have given an older tree, which the events make new.
+    client.settle_left_over(false).await;
     Ok(client)
 }
 

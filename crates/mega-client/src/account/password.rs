@@ -210,9 +210,16 @@ impl ChangePassword {
     /// P3: it is done when the service shows the master key under the new password; a lost reply is settled by the same look.
     async fn settled(&self, account: &Account, key: [u8; 16], result: Result<()>) -> Result<()> {
         match &result {
-            Err(error) if error.kind() != ErrorKind::OutcomeUnknown => return result,
-            _ => {}
+            Err(error) if error.kind() != ErrorKind::OutcomeUnknown => result,
+            Err(error) => {
+                let doubt = self.client.doubt(error);
+                doubt.end(self.looked_up(account, key, result).await)
+            }
+            Ok(()) => self.looked_up(account, key, result).await,
         }
+    }
+
+    async fn looked_up(&self, account: &Account, key: [u8; 16], result: Result<()>) -> Result<()> {
         let look = self.client.ask(FetchUserData::new()).await;
         let data = match (look, result) {
             (Ok(data), _) => data,

@@ -8,6 +8,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use mega_crypto::account_keys::Generation;
 use mega_crypto::{MasterKey, base64};
+use mega_protocol::UserHandle;
 use sha2::Sha256;
 
 /// What must not go back.
@@ -72,6 +73,16 @@ impl Pins {
             rsa: (rsa != [0; 32]).then_some(rsa),
         })
     }
+}
+
+/// What tells an account from another one that had or will have its address: a MAC of the user's handle under the master key, which shows neither. An
+/// account that is opened again without its key (parked) or registered anew has another master key.
+pub(super) fn fingerprint(user: UserHandle, master: &MasterKey) -> String {
+    let mut mac = keyed(master.expose_secret());
+    mac.update(b"mega-client which account this is");
+    mac.update(&user.to_bytes());
+    let mac = mac.finalize().into_bytes();
+    base64::encode(mac.get(..TAG).unwrap_or_default())
 }
 
 fn mac(master: &MasterKey) -> Hmac<Sha256> {

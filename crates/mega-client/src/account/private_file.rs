@@ -60,8 +60,11 @@ fn sweep(folder: &Path) -> io::Result<()> {
         if !is_temporary(&entry.file_name()) || !entry.file_type()?.is_file() {
             continue;
         }
-        let idle = File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
-        if idle {
+        // Held over the removal: whoever has just made the file sees that it is taken.
+        let idle = File::open(entry.path())
+            .ok()
+            .filter(|file| file.try_lock().is_ok());
+        if let Some(_held) = idle {
             // It may have got its own name meanwhile.
             let _gone = std::fs::remove_file(entry.path());
         }

@@ -74,7 +74,10 @@ impl RcloneRemote {
         let text = blocking(move || {
             let unreadable = |error| Error::io("the configuration of rclone cannot be read", error);
             let file = std::fs::File::open(&path).map_err(unreadable)?;
-            let mut text = Zeroizing::new(String::new());
+            // All of it at once: a buffer that grows leaves what it held behind, unwiped (SEC-8).
+            let len = file.metadata().map_err(unreadable)?.len().min(MAX_FILE);
+            let room = usize::try_from(len).unwrap_or(0).saturating_add(1);
+            let mut text = Zeroizing::new(String::with_capacity(room));
             let mut file = std::io::Read::take(file, MAX_FILE.saturating_add(1));
             std::io::Read::read_to_string(&mut file, &mut text).map_err(unreadable)?;
             // The beginning of a file says something else than all of it may.
@@ -187,6 +190,8 @@ impl RcloneRemote {
     /// # Errors
     ///
     /// Those of [`ClientBuilder::resume`] and [`ClientBuilder::login`].
+    ///
+    /// Cancel safety: a session that is resumed stays as it was; a sign-in that is dropped after the password was sent may leave a session open on the service.
     pub async fn sign_in(&self, builder: ClientBuilder) -> Result<Client> {
         let builder = self.configure(builder);
         match (&self.session, &self.credentials) {
@@ -198,7 +203,9 @@ impl RcloneRemote {
             },
             (Some(session), None) => builder.resume(session).await,
             (None, Some(credentials)) => builder.login(credentials.clone()).await,
-            (None, None) => Err(Error::misuse("the remote has nothing to sign in with")),
+            (None, None) => {
+                Err(Error::misuse("the remote has nothing to sign in with").during("sign in"))
+            }
         }
     }
 }

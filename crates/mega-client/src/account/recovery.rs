@@ -95,6 +95,8 @@ pub struct Recover {
 /// # Errors
 ///
 /// [`NotFound`](ErrorKind::NotFound) when there is no account with the address.
+///
+/// Cancel safety: once sent, the mail goes out. Repeat it.
 #[must_use = "nothing happens until it is awaited"]
 pub struct AskForRecovery {
     builder: ClientBuilder,

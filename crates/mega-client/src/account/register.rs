@@ -73,6 +73,8 @@ pub struct Confirmed {
 /// [`InvalidLink`](ErrorKind::InvalidLink) for a text that is no such link; nothing is sent then. [`NotFound`](ErrorKind::NotFound) for one that the
 /// service does not know, [`Precondition`](ErrorKind::Precondition) for one that was used already or is too old,
 /// [`AlreadyExists`](ErrorKind::AlreadyExists) when the address belongs to an account by now.
+///
+/// Cancel safety: once sent, the account is confirmed; a second try with the same link then says [`Precondition`](ErrorKind::Precondition).
 #[must_use = "nothing happens until it is awaited"]
 pub struct Confirm {
     builder: ClientBuilder,
@@ -231,6 +233,8 @@ impl PendingRegistration {
     /// # Errors
     ///
     /// [`AlreadyExists`](ErrorKind::AlreadyExists) when the address was confirmed meanwhile.
+    ///
+    /// Cancel safety: once sent, the mail goes out. Repeat it.
     pub async fn send_again(&self) -> Result<()> {
         let command = RequestConfirmation::again(self.name.as_str(), self.email.as_str());
         self.ask(command)
@@ -243,6 +247,9 @@ impl PendingRegistration {
     /// # Errors
     ///
     /// As for every request.
+    ///
+    /// Cancel safety: once sent, the link is worthless. The future takes the registration with it, so keep its [`credentials`](Self::credentials) to go on
+    /// after one that was dropped.
     pub async fn cancel(self) -> Result<()> {
         let cancelled = self.api.send(CancelRegistration::new()).await;
         cancelled

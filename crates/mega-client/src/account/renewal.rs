@@ -2,6 +2,7 @@
 //! never signs in by itself).
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use mega_protocol::{Identity, SessionId};
 
@@ -25,7 +26,8 @@ impl Client {
         Some(self.account().ok()?.session_id())
     }
 
-    /// Opens another session in place of one that died, once for everybody who notices. `false` if the caller has not given the means.
+    /// Opens another session in place of one that died, once for everybody who notices. `false` if the caller has not given the means, or has
+    /// signed out.
     ///
     /// Cancel safety: a renewal that is dropped may leave a session open on the service.
     pub(crate) async fn renewed(&self, dead: &SessionId) -> Result<bool> {
@@ -33,6 +35,10 @@ impl Client {
             return Ok(false);
         };
         let _turn = account.renewing.lock().await;
+        // LOG-8: who has signed out wants no session.
+        if account.signed_out.load(Ordering::SeqCst) {
+            return Ok(false);
+        }
         if account.session_id() != *dead {
             return Ok(true);
         }

@@ -22,6 +22,8 @@ impl SavedSession {
     ///
     /// [`Misuse`](ErrorKind::Misuse) for an empty passphrase.
     ///
+    /// Cancel safe: nothing is written; the computation goes on to its end and is ignored.
+    ///
     /// ```
     /// # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
     /// # let server = mega_testserver::TestServer::start().await?;
@@ -40,7 +42,9 @@ impl SavedSession {
     /// ```
     pub async fn seal(&self, passphrase: &str) -> Result<String> {
         if passphrase.is_empty() {
-            return Err(Error::misuse("an empty passphrase protects nothing"));
+            return Err(
+                Error::misuse("an empty passphrase protects nothing").during("seal session")
+            );
         }
         let plain = Zeroizing::new(self.expose_text().to_owned());
         let passphrase = Zeroizing::new(passphrase.to_owned());
@@ -56,6 +60,7 @@ impl SavedSession {
             ))
         })
         .await
+        .map_err(|error| error.during("seal session"))
     }
 
     /// Opens a sealed session.
@@ -64,8 +69,10 @@ impl SavedSession {
     ///
     /// [`Key`](ErrorKind::Key) for a wrong passphrase or a text that was changed; [`Misuse`](ErrorKind::Misuse) for one that is no
     /// sealed session.
+    ///
+    /// Cancel safe: nothing is written; the computation goes on to its end and is ignored.
     pub async fn unseal(sealed: &str, passphrase: &str) -> Result<Self> {
-        let not_one = || Error::misuse("this is not a sealed session");
+        let not_one = || Error::misuse("this is not a sealed session").during("unseal session");
         let text = sealed.trim().strip_prefix(MARK).ok_or_else(not_one)?;
         let bytes = base64::decode(text).map_err(|_| not_one())?;
         let passphrase = Zeroizing::new(passphrase.to_owned());
@@ -83,6 +90,7 @@ impl SavedSession {
             text.parse().map_err(|_| wrong())
         })
         .await
+        .map_err(|error| error.during("unseal session"))
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::Ordering;
 
 use mega_crypto::rsa::Expected;
 use mega_crypto::{MasterKey, SessionKey, StoredAccount, StoredSession};
 use mega_protocol::commands::{
     EndSessions, ListSessions, Logout, ResumeReply, ResumeSession, SessionInfo,
 };
-use mega_protocol::{Api, ApiCode, Identity, SessionId, UserHandle};
+use mega_protocol::{Api, ApiCode, ErrorKind as WireErrorKind, Identity, SessionId, UserHandle};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -129,7 +130,7 @@ pub(crate) async fn reopen(api: &Api, options: &Options, saved: &SavedSession) -
         })?;
     let reply = reply.reply;
     let deadline = Instant::now() + options.verdict_delay;
-    let pins = pins.map(|pins| (text.to_owned(), pins.to_owned()));
+    let pins = pins.map(|pins| (Zeroizing::new(text.to_owned()), pins.to_owned()));
     let checked = blocking(move || check(&stored, &reply, pins.as_ref())).await;
     // LOG-6: right or wrong, the verdict comes at the same time.
     tokio::time::sleep_until(deadline).await;
@@ -142,7 +143,7 @@ pub(crate) async fn reopen(api: &Api, options: &Options, saved: &SavedSession) -
 fn check(
     stored: &StoredAccount,
     reply: &ResumeReply,
-    pins: Option<&(String, String)>,
+    pins: Option<&(Zeroizing<String>, String)>,
 ) -> Result<Opening> {
     let session_key = match &reply.session_key {
         Some(held) => Some(SessionKey::from_slice(held.expose_secret()).map_err(|_| rejected())?),
@@ -231,23 +232,30 @@ impl Client {
     }
 
     /// Closes the session on the service. Saved copies of it are worthless afterwards, and so is this client. A [cache](crate::ClientBuilder::cache_dir)
-    /// of the account is deleted.
+    /// of the account is deleted. From the call on the session is not [renewed](crate::ClientBuilder::renew_with) any more, even if the call fails.
     ///
     /// Public links have no session; for them this does nothing.
     ///
     /// # Errors
     ///
     /// When the service cannot be reached; a session that is dead already is no error.
+    ///
+    /// Cancel safety: once sent, the session is closed, but what the cache kept may still be there. Repeat it until it succeeds.
     pub async fn sign_out(&self) -> Result<()> {
-        if self.account().is_err() {
+        let Ok(account) = self.account() else {
             return Ok(());
-        }
-        match self.ask(Logout::new()).await {
-            Ok(()) => {}
-            Err(error) if error.code() == Some(ApiCode::ESID) => {}
-            Err(error) => return Err(error.during("sign out")),
+        };
+        account.signed_out.store(true, Ordering::SeqCst);
+        // A renewal that is under way ends first, so that its session is the one that is closed.
+        let _turn = account.renewing.lock().await;
+        // Past `ask`, which would open another session in place of a dead one.
+        match self.api().send(&Logout::new()).await {
+            Ok(_) => {}
+            Err(error) if error.kind() == WireErrorKind::SessionExpired => {}
+            Err(error) => return Err(Error::from(error).during("sign out")),
         }
         self.forget_cache().await;
+        self.forget_intents().await;
         self.api().set_identity(Identity::Anonymous);
         Ok(())
     }
@@ -257,11 +265,14 @@ impl Client {
     /// # Errors
     ///
     /// As for every request.
+    ///
+    /// Cancel safe: nothing is changed.
     pub async fn sessions(&self) -> Result<Vec<SessionInfo>> {
-        self.account()?;
-        self.ask(ListSessions::new())
-            .await
-            .map_err(|error| error.during("list sessions"))
+        let listed = async {
+            self.account()?;
+            self.ask(ListSessions::new()).await
+        };
+        listed.await.map_err(|error| error.during("list sessions"))
     }
 
     /// Closes these sessions, by the numbers that [`sessions`](Self::sessions) shows.
@@ -269,18 +280,21 @@ impl Client {
     /// # Errors
     ///
     /// As for every request.
+    ///
+    /// Cancel safety: once sent, they are closed, all of them. Repeat it.
     pub async fn close_sessions<'a>(
         &self,
         sessions: impl IntoIterator<Item = &'a SessionInfo>,
     ) -> Result<()> {
-        self.account()?;
         let numbers: Vec<_> = sessions.into_iter().filter_map(|one| one.number).collect();
-        if numbers.is_empty() {
-            return Ok(());
-        }
-        self.ask(EndSessions::These(numbers))
-            .await
-            .map_err(|error| error.during("close sessions"))
+        let closed = async {
+            self.account()?;
+            if numbers.is_empty() {
+                return Ok(());
+            }
+            self.ask(EndSessions::These(numbers)).await
+        };
+        closed.await.map_err(|error| error.during("close sessions"))
     }
 
     /// Closes all sessions of the account but this one.
@@ -288,9 +302,14 @@ impl Client {
     /// # Errors
     ///
     /// As for every request.
+    ///
+    /// Cancel safety: once sent, they are closed, all of them. Repeat it.
     pub async fn close_other_sessions(&self) -> Result<()> {
-        self.account()?;
-        self.ask(EndSessions::Others)
+        let closed = async {
+            self.account()?;
+            self.ask(EndSessions::Others).await
+        };
+        closed
             .await
             .map_err(|error| error.during("close other sessions"))
     }

@@ -15,6 +15,8 @@ impl SavedSession {
     ///
     /// [`Io`](ErrorKind::Io), [`NotFound`](ErrorKind::NotFound) when the folder is not there. What was there is untouched then.
     ///
+    /// Cancel safety: the write goes on when the future is dropped, as a whole or not at all.
+    ///
     /// ```
     /// # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
     /// # let server = mega_testserver::TestServer::start().await?;
@@ -39,8 +41,12 @@ impl SavedSession {
     /// # Errors
     ///
     /// [`NotFound`](ErrorKind::NotFound), [`Io`](ErrorKind::Io); [`Misuse`](ErrorKind::Misuse) when something else is in the file.
+    ///
+    /// Cancel safe: nothing is written.
     pub async fn read_file(path: impl AsRef<Path>) -> Result<Self> {
-        read(path.as_ref()).await?.parse()
+        let path = path.as_ref();
+        let parsed = read(path).await?.parse();
+        parsed.map_err(|error: Error| error.during("read session").about(shown(path)))
     }
 
     /// As [`write_file`](Self::write_file), [sealed](Self::seal) with a passphrase.
@@ -48,9 +54,12 @@ impl SavedSession {
     /// # Errors
     ///
     /// As for both.
+    ///
+    /// Cancel safety: while it is being sealed, nothing is written; after that as for [`write_file`](Self::write_file).
     pub async fn write_sealed_file(&self, path: impl AsRef<Path>, passphrase: &str) -> Result<()> {
-        let sealed = self.seal(passphrase).await?;
-        write(path.as_ref(), &sealed).await
+        let path = path.as_ref();
+        let sealed = self.seal(passphrase).await;
+        write(path, &sealed.map_err(|error| error.about(shown(path)))?).await
     }
 
     /// Reads a session that was sealed with a passphrase.
@@ -58,9 +67,17 @@ impl SavedSession {
     /// # Errors
     ///
     /// As for [`read_file`](Self::read_file) and [`unseal`](Self::unseal).
+    ///
+    /// Cancel safe: nothing is written.
     pub async fn read_sealed_file(path: impl AsRef<Path>, passphrase: &str) -> Result<Self> {
-        Self::unseal(&read(path.as_ref()).await?, passphrase).await
+        let path = path.as_ref();
+        let unsealed = Self::unseal(&read(path).await?, passphrase).await;
+        unsealed.map_err(|error| error.about(shown(path)))
     }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
 }
 
 async fn write(path: &Path, text: &str) -> Result<()> {
@@ -70,11 +87,7 @@ async fn write(path: &Path, text: &str) -> Result<()> {
             .map_err(|error| Error::io("the session cannot be written", error))
     })
     .await
-    .map_err(|error| {
-        error
-            .during("save session")
-            .about(path.display().to_string())
-    })
+    .map_err(|error| error.during("save session").about(shown(path)))
 }
 
 async fn read(path: &Path) -> Result<Zeroizing<String>> {
@@ -87,9 +100,5 @@ async fn read(path: &Path) -> Result<Zeroizing<String>> {
         Ok(Zeroizing::new(text.to_owned()))
     })
     .await
-    .map_err(|error| {
-        error
-            .during("read session")
-            .about(path.display().to_string())
-    })
+    .map_err(|error| error.during("read session").about(shown(path)))
 }

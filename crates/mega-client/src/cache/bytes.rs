@@ -3,10 +3,10 @@
 use zeroize::Zeroizing;
 
 /// Plaintext of the cache: holds keys, so it is wiped.
-pub(super) type Plain = Zeroizing<Vec<u8>>;
+pub(crate) type Plain = Zeroizing<Vec<u8>>;
 
 /// Appends values.
-pub(super) trait Put {
+pub(crate) trait Put {
     /// As it is.
     fn raw(&mut self, bytes: &[u8]);
 
@@ -57,37 +57,37 @@ impl Put for Vec<u8> {
 }
 
 /// Reads values; `None` for whatever is not as [`Put`] writes it.
-pub(super) struct Get<'a>(&'a [u8]);
+pub(crate) struct Get<'a>(&'a [u8]);
 
 impl<'a> Get<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (bytes, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*bytes)
     }
 
-    pub(super) fn borrowed<const N: usize>(&mut self) -> Option<&'a [u8; N]> {
+    pub(crate) fn borrowed<const N: usize>(&mut self) -> Option<&'a [u8; N]> {
         let (bytes, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(bytes)
     }
 
-    pub(super) fn byte(&mut self) -> Option<u8> {
+    pub(crate) fn byte(&mut self) -> Option<u8> {
         let (&byte, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(byte)
     }
 
     #[inline]
-    pub(super) fn number(&mut self) -> Option<u64> {
+    pub(crate) fn number(&mut self) -> Option<u64> {
         let mut number = 0_u64;
         for place in 0..10 {
             let byte = self.byte()?;
@@ -103,27 +103,27 @@ impl<'a> Get<'a> {
         None
     }
 
-    pub(super) fn small(&mut self) -> Option<u32> {
+    pub(crate) fn small(&mut self) -> Option<u32> {
         self.number()?.try_into().ok()
     }
 
-    pub(super) fn signed(&mut self) -> Option<i64> {
+    pub(crate) fn signed(&mut self) -> Option<i64> {
         let number = self.number()?;
         Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
     }
 
-    pub(super) fn text(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn text(&mut self) -> Option<&'a [u8]> {
         let len = usize::try_from(self.number()?).ok()?;
         let (bytes, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
         Some(bytes)
     }
 
-    pub(super) fn str(&mut self) -> Option<&'a str> {
+    pub(crate) fn str(&mut self) -> Option<&'a str> {
         std::str::from_utf8(self.text()?).ok()
     }
 
-    pub(super) fn maybe<T>(
+    pub(crate) fn maybe<T>(
         &mut self,
         get: impl FnOnce(&mut Self) -> Option<T>,
     ) -> Option<Option<T>> {

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::around::{self, Commit, ShareKeys};
 use super::bytes::{Plain, Put};
 use super::load::Loaded;
-use super::log::{Kind, Owner, Sealer};
+use super::log::{self, Kind, Owner, Sealer};
 use super::store::Store;
 use super::stretch;
 use crate::keyring::Keyring;
@@ -202,7 +202,7 @@ impl Keeper {
             return Ok(Step::Done(Outcome::NotNow));
         };
         let mut bytes = Vec::new();
-        let mut sealer = Sealer::start(&self.owner, &mut bytes);
+        let mut sealer = Sealer::start(&self.owner, log::TREE, &mut bytes);
         self.store.begin()?;
         let stretches = slots.div_ceil(STRETCH);
         let mut at = 0;

@@ -8,7 +8,7 @@ use mega_filename::Mask;
 
 use super::around::{self, Commit, ShareKeys};
 use super::bytes::Get;
-use super::log::{Content, Damage, Frame, Kind, Opener, Owner, Sealer};
+use super::log::{self, Content, Damage, Frame, Kind, Opener, Owner, Sealer};
 use super::stretch;
 use crate::tree::Tree;
 use crate::tree::snapshot::Rebuild;
@@ -36,7 +36,7 @@ pub(super) fn load(
     mask: Mask,
 ) -> Result<Loaded, Damage> {
     let reader = io::BufReader::with_capacity(1 << 16, reader);
-    let mut opener = Opener::start(owner, reader)?;
+    let mut opener = Opener::start(owner, log::TREE, reader)?;
     let (out, frames) = mpsc::sync_channel(AHEAD);
     let (file, opener) = thread::scope(|scope| {
         let open = thread::Builder::new().name("mega tree cache".to_owned());

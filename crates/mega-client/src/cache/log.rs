@@ -20,9 +20,22 @@ use zeroize::Zeroizing;
 use super::bytes::Plain;
 use crate::chance::rng;
 
-/// Mark and version. Another version is another file: it is not read, and replaced.
-const HEAD: [u8; 8] = *b"mgtree\0\x01";
-const HEAD_LEN: usize = HEAD.len() + Salt::LEN;
+/// What kind of file it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Form {
+    /// Mark and version. Another version is another file: it is not read, and replaced.
+    pub(crate) head: [u8; 8],
+    /// What its key is for.
+    pub(crate) label: &'static [u8],
+}
+
+/// The tree.
+pub(super) const TREE: Form = Form {
+    head: *b"mgtree\0\x01",
+    label: b"mega-client tree 1",
+};
+
+const HEAD_LEN: usize = 8 + Salt::LEN;
 /// Longer frames are not written, and not believed when read.
 const MAX_FRAME: usize = 1 << 26;
 /// Most frames are shorter.
@@ -30,7 +43,7 @@ const USUAL: usize = 1 << 16;
 
 /// What a frame holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Stretch,
     /// All share keys, links, or people; replaces what an earlier one said.
     Keys,
@@ -63,9 +76,9 @@ impl Kind {
 }
 
 /// Whose cache it is: what keys and name come from.
-pub(super) struct Owner {
-    pub(super) master: MasterKey,
-    pub(super) user: UserHandle,
+pub(crate) struct Owner {
+    pub(crate) master: MasterKey,
+    pub(crate) user: UserHandle,
 }
 
 impl Owner {
@@ -73,18 +86,18 @@ impl Owner {
         [purpose, self.user.as_bytes()].concat()
     }
 
-    fn key(&self, salt: &Salt) -> RestKey {
-        RestKey::derive(&self.master, salt, &self.label(b"mega-client tree 1"))
+    fn key(&self, form: Form, salt: &Salt) -> RestKey {
+        RestKey::derive(&self.master, salt, &self.label(form.label))
     }
 
     /// The same for each session of the account, and for others just a number.
-    pub(super) fn file_name(&self) -> String {
+    pub(crate) fn file_name(&self) -> String {
         mega_crypto::at_rest::file_name(&self.master, &self.label(b"mega-client tree"))
     }
 }
 
 /// Writes frames one after the other.
-pub(super) struct Sealer {
+pub(crate) struct Sealer {
     key: RestKey,
     /// The number of the next frame.
     number: u64,
@@ -94,24 +107,34 @@ pub(super) struct Sealer {
 
 impl Sealer {
     /// A new file: its head goes to `out`.
-    pub(super) fn start(owner: &Owner, out: &mut Vec<u8>) -> Self {
+    pub(crate) fn start(owner: &Owner, form: Form, out: &mut Vec<u8>) -> Self {
         let salt = Salt::random(&mut rng());
-        out.extend_from_slice(&HEAD);
+        out.extend_from_slice(&form.head);
         out.extend_from_slice(salt.as_bytes());
         Self {
-            key: owner.key(&salt),
+            key: owner.key(form, &salt),
             number: 0,
             end: HEAD_LEN as u64,
         }
     }
 
     /// Where the next frame will lie.
-    pub(super) fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         self.end
     }
 
+    /// The number of the next frame.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Frames from this number on were never written.
+    pub(crate) fn go_back(&mut self, number: u64) {
+        self.number = number;
+    }
+
     /// Seals a frame and appends it.
-    pub(super) fn frame(&mut self, plain: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
+    pub(crate) fn frame(&mut self, plain: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
         let len = plain.len().saturating_add(RestKey::OVERHEAD);
         let too_long = || io::Error::new(io::ErrorKind::InvalidData, "the tree does not fit");
         let (Ok(short), true) = (u32::try_from(len), len <= MAX_FRAME) else {
@@ -129,7 +152,7 @@ impl Sealer {
 
 /// Why a file ends before its end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Damage {
+pub(crate) enum Damage {
     /// It is no cache of this version.
     Foreign,
     /// A frame is cut off.
@@ -143,37 +166,52 @@ pub(super) enum Damage {
 }
 
 /// Reads frames one after the other.
-pub(super) struct Opener<R> {
+pub(crate) struct Opener<R> {
     reader: R,
     sealer: Sealer,
 }
 
 impl<R: Read> Opener<R> {
-    pub(super) fn start(owner: &Owner, mut reader: R) -> Result<Self, Damage> {
+    pub(crate) fn start(owner: &Owner, form: Form, mut reader: R) -> Result<Self, Damage> {
         let mut head = [0; HEAD_LEN];
         fill(&mut reader, &mut head)?;
         let (mark, salt) = head.split_first_chunk().ok_or(Damage::Foreign)?;
         let salt: [u8; Salt::LEN] = salt.try_into().map_err(|_| Damage::Foreign)?;
-        if *mark != HEAD {
+        if *mark != form.head {
             return Err(Damage::Foreign);
         }
         Ok(Self {
             reader,
             sealer: Sealer {
-                key: owner.key(&Salt::from_bytes(salt)),
+                key: owner.key(form, &Salt::from_bytes(salt)),
                 number: 0,
                 end: HEAD_LEN as u64,
             },
         })
     }
 
-    /// The next frame and where it ends; `None` at the end of the file.
+    /// The next frame of a tree and where it ends; `None` at the end of the file.
     pub(super) fn next(&mut self) -> Result<Option<Frame>, Damage> {
+        let Some(frame) = self.next_of_any_kind()? else {
+            return Ok(None);
+        };
+        Ok(Some(Frame {
+            kind: Kind::of(frame.kind).ok_or(Damage::Nonsense)?,
+            content: frame.content,
+            end: frame.end,
+            next: frame.next,
+        }))
+    }
+
+    /// The same with the number of its kind.
+    pub(crate) fn next_of_any_kind(&mut self) -> Result<Option<Frame<u8>>, Damage> {
         let mut len = [0; 4];
         match self.reader.read(&mut len[..1]) {
             Ok(0) => return Ok(None),
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return self.next(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                return self.next_of_any_kind();
+            }
             Err(_) => return Err(Damage::Unreadable),
         }
         fill(&mut self.reader, &mut len[1..])?;
@@ -203,7 +241,7 @@ impl<R: Read> Opener<R> {
             .saturating_add(u64::from(short))
             .saturating_add(4);
         Ok(Some(Frame {
-            kind: Kind::of(kind).ok_or(Damage::Nonsense)?,
+            kind,
             content: Content::sealed(buffer),
             end: sealer.end,
             next: sealer.number,
@@ -221,7 +259,7 @@ impl<R: Read> Opener<R> {
 }
 
 /// What was in a frame, with what was around it: nothing is copied.
-pub(super) struct Content {
+pub(crate) struct Content {
     bytes: Plain,
     head: usize,
     tail: usize,
@@ -258,9 +296,9 @@ impl std::ops::Deref for Content {
 }
 
 /// A frame that was opened.
-pub(super) struct Frame {
-    pub(super) kind: Kind,
-    pub(super) content: Content,
+pub(crate) struct Frame<K = Kind> {
+    pub(crate) kind: K,
+    pub(crate) content: Content,
     /// Where the next one begins, and its number.
     pub(super) end: u64,
     pub(super) next: u64,

@@ -9,10 +9,10 @@
 //! nothing here is an error for the caller: a program that cannot write goes without.
 
 mod around;
-mod bytes;
+pub(crate) mod bytes;
 mod keep;
 mod load;
-mod log;
+pub(crate) mod log;
 mod store;
 mod stretch;
 #[cfg(test)]
@@ -203,9 +203,10 @@ impl Client {
         let Some(keeper) = keeper.as_mut() else {
             return;
         };
+        let (tree, keyring) = self.locks();
         let kept = keeper.keep(Source {
-            tree: &self.inner.tree,
-            keyring: &self.inner.keyring,
+            tree,
+            keyring,
             whole: &cache.whole,
             doubtful: self.inner.pump.doubtful(),
             keys_elsewhere: account.has_keys_attribute(),

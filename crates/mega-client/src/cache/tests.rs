@@ -169,7 +169,7 @@ fn colourful(files: u32) -> Tree {
     put(&mut tree, 2005, Some(1), NodeKind::Unknown);
     tree.insert(&NewNode {
         share_root: true,
-        foreign: true,
+        opener: Some(handle(2006)),
         ..NewNode::bare(handle(2006), Some(handle(888_888)), NodeKind::Folder)
     });
     put(&mut tree, 2007, Some(2006), NodeKind::File);

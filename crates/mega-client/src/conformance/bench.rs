@@ -13,9 +13,13 @@ pub trait Bench: Send + Sync + 'static {
     fn builder(&self) -> ClientBuilder;
 
     /// A client that signs in anew to the account under test.
+    ///
+    /// Cancel safety: the suite drops it only when a check takes longer than [its patience](super::Suite::patience).
     fn client(&self) -> BoxFuture<'_, Result<Client>>;
 
     /// A client of another person, on the same service. Without one, the lines about shares are not applicable.
+    ///
+    /// Cancel safety: as for [`client`](Self::client).
     fn other_person(&self) -> Option<BoxFuture<'_, Result<Client>>> {
         None
     }
@@ -135,6 +139,8 @@ pub enum Disturbance {
     },
     /// Every upload request stands still after it was begun.
     StallUploads,
+    /// Every download has a wrong byte.
+    DamageDownloads,
 }
 
 /// How a node is named in the calls of a run.
@@ -151,6 +157,14 @@ pub enum Form {
 }
 
 /// How much is done where the amount matters.
+///
+/// Two lines of the checklist speak of more than a suite can do each time. What holds them:
+///
+/// - **LS-11**, 3,000 and 100,000 entries in one folder: the suite makes as many as [`entries`](Self::entries) says, through the client, in two orders; 100,000 pass, in two
+///   minutes without optimisation. This repository's tests make 3,000 in every form, with and without faults, and list 100,000 that the server has (`ls_11_...` in
+///   `tests/it/listing_scale.rs`); its benchmark `tree` loads 1,000,000.
+/// - **TR-9**, 100 GiB both ways in constant memory: the suite moves [`large_file`](Self::large_file) bytes and holds the peak of the buffers against their limit. This repository's tests do
+///   so with 12 MiB; its benchmark `transfers -- --memory 100` moves 100 GiB, and fails if that takes more memory than 200 MiB do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Scale {
@@ -165,7 +179,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// The figures of the checklist, but for TR-9, which the benchmark of transfers moves: 100,000 entries, depth 10,000, 1,000 items, a file of 64 MiB. Minutes without optimisation.
+    /// The figures of the checklist, but for TR-9: 100,000 entries, depth 10,000, 1,000 items, a file of 64 MiB. Minutes without optimisation.
     pub const FULL: Self = Self {
         entries: 100_000,
         depth: 10_000,

@@ -98,6 +98,14 @@ async fn dr_4(cx: Cx) -> Checked {
 
 async fn dr_5(cx: Cx) -> Checked {
     let denied = [ErrorKind::AccessDenied];
+    refused(cx.go(cx.mega.delete("/")).await, &denied, "deleting \"/\"")?;
+    refused(cx.go(cx.mega.trash("")).await, &denied, "trashing \"\"")?;
+    let removed = cx.go(cx.mega.remove_dir("/")).await;
+    refused(
+        removed,
+        &[ErrorKind::AccessDenied, ErrorKind::NotEmpty],
+        "removing \"/\"",
+    )?;
     for special in [cx.mega.root()?, cx.mega.rubbish_bin()?, cx.mega.vault()?] {
         let handle = special.handle();
         refused(cx.go(cx.mega.delete(handle)).await, &denied, "deleting")?;

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use futures::{StreamExt, TryStreamExt};
-
 use super::bench::Plant;
+use super::long_listing::{ls_10, ls_11, ls_12};
 use super::subject::{Cx, names_in};
 use super::{Checked, holds, not_applicable, refused, same, section, some};
 use crate::{ErrorKind, Node, NodeKind, OnConflict, Target};
@@ -146,7 +145,14 @@ async fn ls_8(cx: Cx) -> Checked {
         same(names_in(&cx.mega, path.as_str()).await?, vec!["b"], &path)?;
         same(cx.go(cx.mega.stat(path)).await?.name(), "a", "its name")?;
     }
-    Ok(())
+    // Also where something is made, changed and removed.
+    let made = cx.go(cx.mega.create_dir(cx.path("c/"))).await?;
+    same(cx.mkdir("c").await?.handle(), made.handle(), "made twice")?;
+    cx.go(cx.mega.rename(cx.path("c/"), "d")).await?;
+    cx.go(cx.mega.move_to(cx.path("d/"), cx.path("a/"))).await?;
+    same(cx.names("a").await?, vec!["b", "d"], "after moving")?;
+    cx.go(cx.mega.delete(cx.path("a/d/"))).await?;
+    same(cx.names("a").await?, vec!["b"], "after deleting")
 }
 
 async fn ls_9(cx: Cx) -> Checked {
@@ -172,110 +178,6 @@ async fn ls_9(cx: Cx) -> Checked {
             cx.go(view.stat(path)).await,
             &[ErrorKind::Misuse],
             &format!("{path} in a view"),
-        )?;
-    }
-    Ok(())
-}
-
-async fn ls_10(cx: Cx) -> Checked {
-    let places: Vec<String> = (0..60).map(|number| format!("{number:03}")).collect();
-    for made in cx
-        .mega
-        .create_dirs(places.iter().map(|place| cx.path(place)))
-        .await
-    {
-        made.1?;
-    }
-    let mut stream = Box::pin(cx.mega.list(cx.at("")).sorted().stream());
-    let mut seen = Vec::new();
-    while let Some(node) = stream.next().await {
-        seen.push(node?.name().to_owned());
-        if seen.len() == 20 {
-            // What was seen, what is to come, and what is new in both parts.
-            for place in ["005", "050"] {
-                cx.go(cx.mega.delete(cx.at(place))).await?;
-            }
-            for place in ["0055", "0555"] {
-                cx.mkdir(place).await?;
-            }
-        }
-    }
-    let distinct: BTreeSet<_> = seen.iter().cloned().collect();
-    same(distinct.len(), seen.len(), "entries seen twice")?;
-    for place in places.iter().filter(|place| *place != "050") {
-        holds(distinct.contains(place), format!("{place} was left out"))?;
-    }
-    let all = cx.names("").await?;
-    let mut pages = Vec::new();
-    loop {
-        let mut page = cx.mega.list(cx.at("")).sorted();
-        if let Some(last) = pages.last() {
-            page = page.start_after(String::clone(last));
-        }
-        let page: Vec<Node> = page.stream().take(7).try_collect().await?;
-        if page.is_empty() {
-            break;
-        }
-        pages.extend(page.iter().map(|node| node.name().to_owned()));
-    }
-    same(pages, all, "the pages one after the other")
-}
-
-async fn ls_11(cx: Cx) -> Checked {
-    // Any order but the sorted one; and the same entries in two of them.
-    let few = 3_000.min(cx.scale().entries);
-    for (count, step) in [(few, 7_919), (few, 104_729), (cx.scale().entries, 7_919)] {
-        let folder = cx.mkdir(&format!("many{count}")).await?;
-        let order: Vec<usize> = (0..count)
-            .map(|number| number.wrapping_mul(step) % count)
-            .collect();
-        let names: BTreeSet<String> = order.iter().map(|number| format!("{number:07}")).collect();
-        let paths: Vec<String> = order
-            .iter()
-            .map(|number| cx.path(&format!("many{count}/{number:07}")))
-            .collect();
-        let distinct = names.len();
-        for made in cx.mega.create_dirs(paths).await {
-            made.1?;
-        }
-        let listed = cx.go(cx.mega.list(folder.handle()).sorted()).await?;
-        same(listed.len(), distinct, "entries")?;
-        holds(
-            listed
-                .iter()
-                .map(Node::name)
-                .eq(names.iter().map(String::as_str)),
-            "the sorted names",
-        )?;
-        let second = cx.second().await?;
-        same(
-            second.list(folder.handle()).await?.len(),
-            distinct,
-            "entries in the second client",
-        )?;
-        cx.mega.delete(folder.handle()).await?;
-    }
-    Ok(())
-}
-
-async fn ls_12(cx: Cx) -> Checked {
-    for depth in [5.min(cx.scale().depth), cx.scale().depth] {
-        let place = vec!["d"; depth].join("/");
-        let deepest = cx.mkdir(&format!("top{depth}/{place}")).await?;
-        let below = cx
-            .go(cx.mega.list(cx.at(&format!("top{depth}"))).recursive())
-            .await?;
-        same(below.len(), depth, "folders below each other")?;
-        let path = some(cx.mega.path_of(&deepest), "the path of the deepest")?;
-        same(
-            cx.go(cx.mega.stat(path)).await?.handle(),
-            deepest.handle(),
-            "the deepest by its path",
-        )?;
-        cx.go(cx.mega.delete(cx.at(&format!("top{depth}")))).await?;
-        holds(
-            cx.mega.stat(deepest.handle()).await.is_err(),
-            "the deepest is still there",
         )?;
     }
     Ok(())

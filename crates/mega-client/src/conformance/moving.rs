@@ -148,6 +148,15 @@ async fn mv_5(cx: Cx) -> Checked {
             format!("{large} requests for a large folder, {small} for a small one"),
         )?;
     }
+    cx.go(cx.mega.rename(cx.at("to/large"), "renamed")).await?;
+    if let (Some(end), Some(last)) = (end, count()) {
+        let requests = last.saturating_sub(end);
+        holds(
+            requests <= 24,
+            format!("{requests} requests for a new name"),
+        )?;
+    }
+    cx.go(cx.mega.rename(cx.at("to/renamed"), "large")).await?;
     let after = handles(cx.go(cx.mega.list(cx.at("to/large")).recursive()).await?);
     same(after, before.clone(), "the handles below")?;
     let second = handles(

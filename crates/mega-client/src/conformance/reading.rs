@@ -110,8 +110,8 @@ async fn rd_2(cx: Cx) -> Checked {
         "from the end",
     )?;
     same(
-        cx.go(read().last(400_000)).await?.len(),
-        300_000,
+        cx.go(read().last(400_000)).await?.to_vec(),
+        bytes.to_vec(),
         "more than the file",
     )?;
     same(
@@ -124,10 +124,17 @@ async fn rd_2(cx: Cx) -> Checked {
 async fn rd_3(cx: Cx) -> Checked {
     cx.write("file", content(1000, 3)).await?;
     let read = || cx.mega.read(cx.at("file"));
-    same(
-        cx.go(read().range(990..5000)).await?.len(),
-        10,
-        "an end beyond the file",
+    for range in [990..5000, 990..u64::MAX] {
+        same(
+            cx.go(read().range(range)).await?.as_ref(),
+            content(1000, 3).get(990..).unwrap_or_default(),
+            "an end beyond the file",
+        )?;
+    }
+    refused(
+        cx.go(read().range(1000..)).await,
+        &[ErrorKind::Misuse],
+        "everything from the end on",
     )?;
     for start in [1000, 1001, 1 << 40] {
         refused(
@@ -261,6 +268,16 @@ async fn rd_8(cx: Cx) -> Checked {
         cx.read("missing").await,
         &[ErrorKind::NotFound],
         "something missing",
+    )?;
+    refused(
+        cx.go(cx.mega.open(cx.at("missing"))).await,
+        &[ErrorKind::NotFound],
+        "opening something missing",
+    )?;
+    refused(
+        cx.go(cx.mega.read(cx.at("folder")).range(0..1)).await,
+        &[ErrorKind::IsADirectory],
+        "a part of a folder",
     )
 }
 
@@ -283,17 +300,16 @@ async fn rd_10(cx: Cx) -> Checked {
     let contents = [content(400_000, 10), content(400_001, 11)];
     let [first, second] = &contents;
     cx.write("file", first.clone()).await?;
-    let path = cx.path("file");
     let write = async {
         for round in 0..4 {
             let new = if round % 2 == 0 { second } else { first };
-            cx.mega.write(path.as_str(), new.clone()).await?;
+            cx.write("file", new.clone()).await?;
         }
         Ok::<_, super::Stop>(())
     };
     let read = async {
         for _ in 0..8 {
-            let seen = cx.mega.read(path.as_str()).await?;
+            let seen = cx.read("file").await?;
             holds(contents.contains(&seen), "a mixture was read")?;
         }
         Ok::<_, super::Stop>(())
@@ -344,6 +360,20 @@ async fn rd_12(cx: Cx) -> Checked {
             "ten bytes",
         )?;
     }
+    // From the end, and from where it is, both ways.
+    for (seek, at) in [
+        (SeekFrom::End(-20), 699_980_usize),
+        (SeekFrom::Current(-15), 699_975),
+        (SeekFrom::Current(5), 699_990),
+    ] {
+        let position = file.seek(seek).await?;
+        same(position, at as u64, "the position")?;
+        let mut part = [0; 10];
+        file.read_exact(&mut part).await?;
+        let wanted = bytes.get(at..at + 10).unwrap_or_default();
+        same(part.as_slice(), wanted, "ten bytes near the end")?;
+    }
+    same(file.read(&mut [0; 10]).await?, 0, "bytes at the end")?;
     file.seek(SeekFrom::Start(0)).await?;
     let mut whole = Vec::new();
     file.read_to_end(&mut whole).await?;
@@ -364,6 +394,16 @@ async fn rd_13(cx: Cx) -> Checked {
         holds(
             cx.read("file").await? == bytes,
             format!("broken off after {after} bytes"),
+        )?;
+        // The same through a reader, which gives every byte once.
+        let cut = Disturbance::CutDownloads { after, times: 2 };
+        cx.stage()?.disturb(cut);
+        let mut file = cx.go(cx.mega.open(cx.at("file"))).await?;
+        let mut whole = Vec::new();
+        file.read_to_end(&mut whole).await?;
+        holds(
+            whole == bytes && file.integrity().is_verified(),
+            format!("a reader, broken off after {after} bytes"),
         )?;
     }
     cx.stage()?.calm();

@@ -131,7 +131,28 @@ async fn tr_2(cx: Cx) -> Checked {
         run().await?.into_result()?.transferred(),
         0,
         "files moved by a last run",
-    )
+    )?;
+    // And the other way: the same comparison, on what has changed here.
+    let to = cx.local("to")?.join("copy");
+    let back = || {
+        let download = cx.mega.download_folder(cx.at("tree"), &to);
+        cx.go(download.on_existing(Existing::Update))
+    };
+    let first = back().await?.into_result()?;
+    let second = back().await?.into_result()?;
+    same(
+        (second.transferred(), second.same()),
+        (0, first.transferred()),
+        "the second run of a download",
+    )?;
+    std::fs::write(to.join("one"), "another size")?;
+    std::fs::write(to.join("a/border"), content(131_072, 89))?;
+    same(
+        back().await?.into_result()?.transferred(),
+        2,
+        "files that came again",
+    )?;
+    same(tree(&to)?, tree(&from)?, "the tree")
 }
 
 fn at(seconds: u64) -> SystemTime {

@@ -198,6 +198,13 @@ async fn sh_6(cx: Cx) -> Checked {
             cx.exists(&place).await?,
             "it is not there when the call returns",
         )?;
+        let made = cx.write(&format!("{place}/file"), "x").await?;
+        cx.go(cx.mega.rename(made.handle(), "renamed")).await?;
+        same(cx.names(&place).await?, vec!["renamed"], "after renaming")?;
+        cx.go(cx.mega.move_to(made.handle(), cx.folder)).await?;
+        let seen = (cx.list(&place).await?.len(), cx.list("").await?.len());
+        same(seen, (0, 2), "after moving")?;
+        cx.go(cx.mega.delete(made.handle())).await?;
         cx.go(cx.mega.delete(cx.at(&place))).await?;
         holds(
             !cx.exists(&place).await?,
@@ -205,11 +212,16 @@ async fn sh_6(cx: Cx) -> Checked {
         )?;
     }
     cx.mkdir("end").await?;
-    let mut added = Vec::new();
+    let (mut added, mut files) = (Vec::new(), Vec::new());
     let watch = async {
         while let Some(change) = changes.next().await {
             if let Change::Added(node) = change? {
-                added.push(node.name().to_owned());
+                // Folders of the check; a file is named as it is by the time this is heard of.
+                if node.is_folder() {
+                    added.push(node.name().to_owned());
+                } else {
+                    files.push(node.handle());
+                }
                 if node.name() == "end" {
                     break;
                 }
@@ -223,6 +235,12 @@ async fn sh_6(cx: Cx) -> Checked {
     {
         return holds(false, format!("after two minutes there is only {added:?}"));
     }
+    let distinct: std::collections::BTreeSet<_> = files.iter().collect();
+    same(
+        (files.len(), distinct.len()),
+        (5, 5),
+        "files that were reported as new",
+    )?;
     same(
         added,
         ["0", "1", "2", "3", "4", "end"].map(str::to_owned).to_vec(),

@@ -10,7 +10,8 @@ use super::report::{Outcome, Report, Row};
 use super::subject::{Cx, Ground};
 use super::{Check, Stop};
 use super::{
-    copying, deleting, folders, general, listing, moving, reading, scale, sharing, stat, writing,
+    copying, deleting, folders, general, listing, moving, placing, reading, scale, sharing, stat,
+    writing,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -21,6 +22,7 @@ pub fn checks() -> impl Iterator<Item = &'static Check> {
         stat::CHECKS,
         reading::CHECKS,
         writing::CHECKS,
+        placing::CHECKS,
         folders::CHECKS,
         deleting::CHECKS,
         moving::CHECKS,
@@ -92,6 +94,8 @@ impl Suite {
     /// # Errors
     ///
     /// When the place cannot be prepared: no sign-in, no folder to work in, or an id that does not exist.
+    ///
+    /// Cancel safety: what the checks have made in the account and in the [scratch folder](super::Bench::scratch) so far stays there.
     pub async fn run(self) -> Result<Report> {
         let mut wanted: Vec<&'static Check> = Vec::new();
         match &self.only {

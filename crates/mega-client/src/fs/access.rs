@@ -35,7 +35,7 @@ impl Client {
         match (&self.inner.identity, self.api().identity()) {
             (Identity::Account(_), _)
             | (
-                Identity::FolderLink,
+                Identity::FolderLink { .. },
                 Wire::FolderLink {
                     write_auth: Some(_),
                     ..

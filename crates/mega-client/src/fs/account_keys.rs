@@ -1,6 +1,6 @@
 //! Changing `^!keys`, the attribute that holds the keys of an account's shares (crypto-and-accounts 3.6).
 
-use mega_crypto::account_keys::{AccountKeys, Generation, KeysEdit};
+use mega_crypto::account_keys::{AccountKeys, KeysEdit};
 use mega_protocol::ApiCode;
 use mega_protocol::commands::{FetchUserAttribute, SetUserAttributes};
 use tokio::sync::MutexGuard;
@@ -36,25 +36,35 @@ impl Client {
         change: impl Fn(&AccountKeys) -> Result<(T, Option<Edit>)>,
     ) -> Result<T> {
         for _ in 0..TRIES {
-            let known = account.keys_generation();
-            let (keys, version) = self.read_account_keys(account, known).await?;
-            account.saw_keys(keys.generation());
+            let (keys, version) = self.read_account_keys(account).await?;
             let (value, edit) = change(&keys)?;
             let Some(edit) = edit else {
                 return Ok(value);
             };
+            // Without one the service would take whatever is written, over what another client has written meanwhile.
+            let version = version.ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Protocol,
+                    "the service tells no version of the account's keys, so they cannot be changed safely",
+                )
+            })?;
             let write = keys
                 .update(&account.master, &mut rng(), edit)
                 .map_err(damaged)?;
-            let command = SetUserAttributes::new().with(NAME, write.attribute(), version);
+            let command = SetUserAttributes::new().with(NAME, write.attribute(), Some(version));
             match self.change(command).await {
-                Ok(_) => {
-                    account.saw_keys(write.accepted().generation());
+                Ok(versions) => {
+                    let accepted = write.accepted();
+                    account.saw_keys(accepted.generation());
+                    account.knows_keys(versions.get(NAME).cloned());
+                    self.take_share_keys(&accepted);
                     return Ok(value);
                 }
                 // Somebody was faster, or nobody knows who was: read again and see.
                 Err(error) if error.code() == Some(ApiCode::EEXPIRED) => {}
-                Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {}
+                Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
+                    self.doubt(&error).end(Ok(()))?;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -64,11 +74,14 @@ impl Client {
         ))
     }
 
-    async fn read_account_keys(
-        &self,
-        account: &Account,
-        known: Option<Generation>,
-    ) -> Result<(AccountKeys, Option<String>)> {
+    /// Reads `^!keys` for the share keys in it.
+    pub(super) async fn learn_share_keys(&self) -> Result<()> {
+        self.read_account_keys(self.account()?).await.map(drop)
+    }
+
+    /// Reads `^!keys`, and takes the share keys in it: other clients may have made or taken some.
+    async fn read_account_keys(&self, account: &Account) -> Result<(AccountKeys, Option<String>)> {
+        let (known, told) = (account.keys_generation(), account.news_of_keys());
         let value = self
             .ask(FetchUserAttribute::new(account.user, NAME))
             .await?;
@@ -81,6 +94,12 @@ impl Client {
         let owner = mega_crypto::UserHandle::from_bytes(account.user.to_bytes());
         let keys =
             AccountKeys::open(bytes.as_bytes(), &account.master, owner, known).map_err(damaged)?;
+        account.saw_keys(keys.generation());
+        account.knows_keys(value.version.clone());
+        if told.is_some() {
+            account.has_heard_of(told.as_ref());
+        }
+        self.take_share_keys(&keys);
         Ok((keys, value.version))
     }
 }

@@ -37,29 +37,35 @@ pub(super) fn command(
 }
 
 impl Client {
-    /// Reads the attributes of a node, changes them and sends all of them. Nobody else of this client changes them meanwhile; another
-    /// client that does loses its change or makes us lose ours, since the service keeps no versions of them (crypto-and-accounts 5.4).
+    /// Reads the attributes of a node in an up-to-date tree, changes them and sends all of them. Nobody else of this client changes them meanwhile; another
+    /// client that does between our reading and our writing loses its change or makes us lose ours, since the service keeps no versions of them
+    /// (crypto-and-accounts 5.4).
     ///
-    /// Nothing is sent when nothing changes.
+    /// Nothing is changed when nothing is to be changed.
     pub(super) async fn change_attributes(
         &self,
         node: NodeHandle,
         change: impl Fn(&Tree, Index, &mut Attributes) -> Result<()>,
     ) -> Result<()> {
         let _attributes = self.inner.fs.attributes.lock(node).await;
-        let command = self.with_tree(|tree, _| {
-            let index = find(tree, node)?;
-            check_ordinary(tree, index)?;
-            check_access(tree, index, AccessLevel::Full)?;
-            let before = read(tree, index)?;
-            let mut after = before.clone();
-            change(tree, index, &mut after)?;
-            if after == before {
-                return Ok(None);
-            }
-            Ok::<_, Error>(Some((command(tree, index, &after)?, after.to_json())))
-        })?;
-        match command {
+        let plan = || {
+            self.with_tree(|tree, _| {
+                let index = find(tree, node)?;
+                check_ordinary(tree, index)?;
+                check_access(tree, index, AccessLevel::Full)?;
+                let before = read(tree, index)?;
+                let mut after = before.clone();
+                change(tree, index, &mut after)?;
+                if after == before {
+                    return Ok(None);
+                }
+                Ok::<_, Error>(Some((command(tree, index, &after)?, after.to_json())))
+            })
+        };
+        // What is wrong in any case is said before anything is asked.
+        plan()?;
+        self.catch_up().await?;
+        match plan()? {
             Some((command, json)) => {
                 self.change_or_done(command, |tree| {
                     tree.find(node)
@@ -81,17 +87,32 @@ impl Client {
         C: Command + Send + Sync + 'static,
         C::Reply: Send + 'static,
     {
+        self.change_or_settled(command, done).await.map(drop)
+    }
+
+    /// The same, with the reply if there was one.
+    pub(super) async fn change_or_settled<C>(
+        &self,
+        command: C,
+        done: impl Fn(&Tree) -> bool,
+    ) -> Result<Option<C::Reply>>
+    where
+        C: Command + Send + Sync + 'static,
+        C::Reply: Send + 'static,
+    {
         match self.change(command).await {
-            Ok(_) => Ok(()),
+            Ok(reply) => Ok(Some(reply)),
             Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
+                let doubt = self.doubt(&error);
                 // As long as nobody can look, it stays unknown.
-                if self.catch_up().await.is_err() {
+                let found = if self.catch_up().await.is_err() {
                     Err(error)
                 } else if self.with_tree(|tree, _| done(tree)) {
-                    Ok(())
+                    Ok(None)
                 } else {
                     Err(refused_after_all(error))
-                }
+                };
+                doubt.end(found)
             }
             Err(error) => Err(error),
         }

@@ -4,8 +4,11 @@ use std::collections::HashSet;
 
 use mega_protocol::NodeHandle;
 
+use super::NameKey;
+use super::locks::{KeyGuard, KeyedLocks};
 use super::name::Name;
 use super::put::NewFile;
+use super::trash::{bin_for, half_replaced};
 use crate::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::{Node, NodeKind};
@@ -23,7 +26,8 @@ pub enum OnConflict {
     /// An [`AlreadyExists`](ErrorKind::AlreadyExists) error, and nothing changes.
     #[default]
     Fail,
-    /// The new one takes the place. A replaced file becomes an older version of the new one, unless the account keeps no versions;
+    /// The new one takes the place. A replaced file becomes an older version of the new one, which inherits what people have noted about it (favourite,
+    /// label, sensitive, description, tags; not what applications have), unless the account keeps no versions;
     /// where the service cannot do that (when a node is moved, and for folders) the replaced one goes to the rubbish bin. The old one is there until
     /// the new one is.
     Replace,
@@ -52,6 +56,38 @@ pub(super) struct Place {
     pub(super) keeps: Option<NodeHandle>,
 }
 
+/// The names that one call has chosen for what it makes, with [`OnConflict::KeepBoth`]: not in the tree yet, but nobody else's any more.
+///
+/// They stay locked until this is dropped, which is when the new nodes are there. A name that somebody is about to use counts as taken.
+pub(super) struct Chosen<'a> {
+    locks: &'a KeyedLocks<NameKey>,
+    guards: Vec<KeyGuard<NameKey>>,
+    names: HashSet<NameKey>,
+}
+
+impl<'a> Chosen<'a> {
+    pub(super) fn new(client: &'a Client) -> Self {
+        Self {
+            locks: &client.inner.fs.names,
+            guards: Vec::new(),
+            names: HashSet::new(),
+        }
+    }
+
+    /// Takes a free name that nobody is about to use.
+    fn take(&mut self, key: NameKey) -> bool {
+        if self.names.contains(&key) {
+            return false;
+        }
+        let Some(guard) = self.locks.try_lock(key.clone()) else {
+            return false;
+        };
+        self.guards.push(guard);
+        self.names.insert(key);
+        true
+    }
+}
+
 /// The question whether a name is free.
 #[derive(Clone, Copy)]
 pub(super) struct Claim<'a> {
@@ -69,8 +105,8 @@ pub(super) struct Claim<'a> {
 }
 
 impl Claim<'_> {
-    /// Answers it.
-    pub(super) fn settle(self, tree: &Tree) -> Result<Place> {
+    /// Answers it. What it chooses itself is noted and locked in `chosen`, which is to be kept until the new node is there.
+    pub(super) fn settle(self, tree: &Tree, chosen: &mut Chosen<'_>) -> Result<Place> {
         let mut place = Place {
             name: self.name.clone(),
             replaces: None,
@@ -81,11 +117,21 @@ impl Claim<'_> {
             .named(self.folder, &self.name.decoded)
             .filter(|&index| tree.record(index).map(|record| record.handle) != self.except)
             .collect();
-        if taken.is_empty() || self.rule == OnConflict::Duplicate {
+        if self.rule == OnConflict::KeepBoth {
+            let folder = tree
+                .record(self.folder)
+                .map(|record| record.handle)
+                .ok_or_else(|| Error::not_found("folder"))?;
+            let key = |name: &Name| (folder, name.decoded.clone());
+            // The caller has locked the name that it wants; the call may want it twice.
+            let own = key(self.name);
+            if !taken.is_empty() || !chosen.names.insert(own) {
+                let take = |name: &Name| chosen.take(key(name));
+                place.name = self.name.free(tree, self.folder, self.file, take)?;
+            }
             return Ok(place);
         }
-        if self.rule == OnConflict::KeepBoth {
-            place.name = self.name.free(tree, self.folder, self.file)?;
+        if taken.is_empty() || self.rule == OnConflict::Duplicate {
             return Ok(place);
         }
         let handles = || {
@@ -151,6 +197,15 @@ impl Claim<'_> {
         if self.file && self.versions && self.rule != OnConflict::ReplaceToBin {
             place.replaces = Some(record.handle);
         } else {
+            // It goes once the new one is there; that it cannot go is said before.
+            bin_for(tree, old).map_err(|error| {
+                Error::new(
+                    error.kind(),
+                    "the node that has the name cannot be put into the rubbish bin, so it cannot be replaced; delete it first",
+                )
+                .with_handles(vec![record.handle])
+                .caused_by(error)
+            })?;
             place.displaced = Some(record.handle);
         }
         Ok(place)
@@ -188,10 +243,11 @@ impl Client {
                 .into_iter()
                 .partition(|(_, file)| seen.insert(file.name.clone()));
             waiting = later;
+            let mut chosen = Chosen::new(self);
             let mut ready = Vec::with_capacity(now.len());
             let mut placed = Vec::with_capacity(now.len());
             for (at, mut file) in now {
-                match self.place_file(parent, &mut file, rule) {
+                match self.place_file(parent, &mut file, rule, &mut chosen) {
                     Ok(Place {
                         keeps: Some(there), ..
                     }) => set(&mut results, at, self.node_of(there)),
@@ -204,15 +260,10 @@ impl Client {
             }
             let made = self.put_files(parent, ready).await;
             for ((at, displaced), mut result) in placed.into_iter().zip(made) {
-                if let (Ok(_), Some(old)) = (&result, displaced)
+                if let (Ok(new), Some(old)) = (&result, displaced)
                     && let Err(error) = self.bin(old).await
                 {
-                    result = Err(Error::new(
-                        error.kind(),
-                        "the new file is there, but the one it replaces could not be put into the rubbish bin",
-                    )
-                    .with_handles(vec![old])
-                    .caused_by(error));
+                    result = Err(half_replaced(new.handle(), old, error));
                 }
                 set(&mut results, at, result);
             }
@@ -228,6 +279,7 @@ impl Client {
         parent: NodeHandle,
         file: &mut NewFile,
         rule: OnConflict,
+        chosen: &mut Chosen<'_>,
     ) -> Result<Place> {
         self.with_tree(|tree, _| {
             let name = Name::decoded(tree.mask(), &file.name)?;
@@ -240,7 +292,7 @@ impl Client {
                 except: None,
                 versions: true,
             };
-            let place = claim.settle(tree)?;
+            let place = claim.settle(tree, chosen)?;
             if file.expects.is_some() && file.expects != place.replaces.or(place.displaced) {
                 return Err(changed_meanwhile());
             }

@@ -23,7 +23,7 @@ impl Client {
     /// # Errors
     ///
     /// [`NotFound`](ErrorKind::NotFound), [`Ambiguous`](ErrorKind::Ambiguous), [`AccessDenied`](ErrorKind::AccessDenied) for roots and without full access
-    /// in a share.
+    /// in a share; [`Precondition`](ErrorKind::Precondition) when the path means another node by now than when this client last looked.
     ///
     /// Cancel safety: once sent, the node goes; it is seen after the next refresh.
     ///
@@ -42,7 +42,7 @@ impl Client {
     /// ```
     pub fn delete(&self, target: impl Into<Target>) -> Boxed<'static, Result<()>> {
         let (client, target) = (self.clone(), target.into());
-        async move { client.delete_one(&target, false).await }.boxed()
+        async move { client.delete_one(&target).await }.boxed()
     }
 
     /// Removes a node as the client was told to: into the rubbish bin, or for good with [`ClientBuilder::hard_delete`](crate::ClientBuilder::hard_delete). For
@@ -51,6 +51,8 @@ impl Client {
     /// # Errors
     ///
     /// As for [`trash`](Self::trash) and [`delete`](Self::delete).
+    ///
+    /// Cancel safety: once sent, the change takes effect; it is seen after the next refresh.
     pub fn remove(&self, target: impl Into<Target>) -> Boxed<'static, Result<()>> {
         let (client, target) = (self.clone(), target.into());
         async move {
@@ -73,7 +75,7 @@ impl Client {
         let targets = targets.into_iter().map(Into::into).collect();
         BulkCall::new(client.api().clone(), targets, move |target| {
             let client = client.clone();
-            async move { client.delete_one(&target, false).await }
+            async move { client.delete_one(&target).await }
         })
     }
 
@@ -84,6 +86,8 @@ impl Client {
     /// # Errors
     ///
     /// [`NotEmpty`](ErrorKind::NotEmpty), with nothing changed; otherwise as for [`trash`](Self::trash).
+    ///
+    /// Cancel safety: once sent, the change takes effect; it is seen after the next refresh.
     ///
     /// ```
     /// # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
@@ -149,14 +153,45 @@ impl Client {
         })
     }
 
-    pub(super) async fn delete_one(&self, target: &Target, keep_versions: bool) -> Result<()> {
-        let deleted = async {
-            let node = self.handle_of(target, Want::Any)?;
-            self.erase(node, keep_versions).await
-        };
-        deleted
+    async fn delete_one(&self, target: &Target) -> Result<()> {
+        self.erase_target(target, Want::Any, false)
             .await
             .map_err(|error| error.during("delete").about(target.to_string()))
+    }
+
+    /// Deletes for good what the caller means. A path must mean the same node in an up-to-date tree as in the one that the caller has seen: another client may have given
+    /// the name to something else, and nothing brings that back.
+    pub(super) async fn erase_target(
+        &self,
+        target: &Target,
+        want: Want,
+        keep_versions: bool,
+    ) -> Result<()> {
+        self.account()?;
+        let seen = self.handle_of(target, want)?;
+        if matches!(target, Target::Path(_)) {
+            self.check_not_top(seen)?;
+            self.catch_up().await?;
+            match self.handle_of(target, want) {
+                Ok(now) if now == seen => {}
+                Ok(now) => {
+                    return Err(Error::new(
+                        ErrorKind::Precondition,
+                        "another client has put something else there; look at it, then delete it",
+                    )
+                    .with_handles(vec![seen, now]));
+                }
+                // It was there a moment ago, and is gone, as wanted.
+                Err(error)
+                    if error.kind() == ErrorKind::NotFound
+                        && self.with_tree(|tree, _| tree.find(seen).is_none()) =>
+                {
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.erase(seen, keep_versions).await
     }
 
     /// Deletes a node for good; with `keep_versions` only this version of a file.
@@ -193,6 +228,9 @@ impl Client {
 }
 
 /// Emptying the rubbish bin; await it.
+///
+/// Cancel safety: what has been sent takes effect; it is seen after the next refresh. All of the bin goes in one request; with an age each node has its own.
+/// Repeat it for the rest.
 #[must_use = "nothing happens until it is awaited"]
 #[derive(Debug)]
 pub struct EmptyRubbishBin {

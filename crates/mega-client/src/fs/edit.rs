@@ -74,6 +74,8 @@ impl Client {
 }
 
 /// Changes to one node; await it.
+///
+/// Cancel safety: once sent, the change takes effect; it is seen after the next refresh.
 #[must_use = "nothing happens until it is awaited"]
 #[derive(Debug)]
 pub struct Edit {
@@ -83,6 +85,8 @@ pub struct Edit {
 }
 
 /// The same changes to many nodes; await it.
+///
+/// Cancel safety: what has been sent takes effect; it is seen after the next refresh. To stop and still be told what was done, use [`EditAll::progress`].
 #[must_use = "nothing happens until it is awaited"]
 #[derive(Debug)]
 pub struct EditAll {

@@ -8,7 +8,7 @@ use mega_protocol::NodeHandle;
 use mega_protocol::commands::NewNodeSource;
 
 use super::access::{check_container, find};
-use super::conflict::{Claim, OnConflict};
+use super::conflict::{Chosen, Claim, OnConflict};
 use super::copy::{Copied, Item, Plan};
 use super::destination::Destination;
 use super::release::released_key;
@@ -103,7 +103,7 @@ impl Import {
         let client = &self.client;
         client.account()?;
         let public = match &self.link.inner.identity {
-            Identity::FolderLink => None,
+            Identity::FolderLink { .. } => None,
             Identity::FileLink(public) => Some(*public),
             Identity::Account(_) => {
                 return Err(Error::misuse(
@@ -130,6 +130,7 @@ impl Import {
             .first_mut()
             .and_then(|(_, items)| items.first_mut());
         let top = top.ok_or_else(|| Error::misuse("nothing to import"))?;
+        let mut chosen = Chosen::new(client);
         let place = client.with_tree(|tree, _| {
             let target = find(tree, folder)?;
             check_container(tree, target)?;
@@ -142,7 +143,7 @@ impl Import {
                 except: None,
                 versions: true,
             }
-            .settle(tree)
+            .settle(tree, &mut chosen)
         })?;
         if let Some(there) = place.keeps {
             return Ok(Copied::left_alone(client.node_of(there)?));

@@ -212,6 +212,9 @@ impl IntoFuture for MakeLink {
 }
 
 /// The making of many links; await it.
+///
+/// Cancel safety: a link whose making was cancelled half-way is completed by the next call. To stop and still be told which ones there are, use
+/// [`MakeLinks::progress`].
 #[must_use = "nothing happens until it is awaited"]
 #[derive(Debug)]
 pub struct MakeLinks {
@@ -268,7 +271,7 @@ impl Client {
         let made = async {
             self.account()?;
             let node = self.handle_of(target, Want::Any)?;
-            let (key, linked) = self.with_tree(|tree, _| {
+            let key = self.with_tree(|tree, _| {
                 let index = find(tree, node)?;
                 check_ordinary(tree, index)?;
                 check_no_version(tree, index)?;
@@ -284,7 +287,7 @@ impl Client {
                         "the node cannot be read, so its key must not be given away",
                     )
                 })?;
-                Ok((key, tree.link(node).is_some() && tree.is_shared_out(node)))
+                Ok(key)
             })?;
             match key {
                 NodeKey::File(_) if options.writable => {
@@ -304,8 +307,7 @@ impl Client {
                     } else {
                         WireAccess::Read
                     };
-                    let shared = linked && !options.writable;
-                    let (key, withheld) = self.share_with_everyone(node, shared, level).await?;
+                    let (key, withheld) = self.share_with_everyone(node, level).await?;
                     let (handle, expires, auth) = self.create_link(node, options).await?;
                     let mut public = PublicLink::folder(crypto(handle), key);
                     if let Some(auth) = auth {
@@ -333,9 +335,9 @@ impl Client {
         let created = match self.change(command.clone()).await {
             // Doing it twice is doing it once. Whatever the second request comes to, the first may have made the link (P3).
             Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
-                self.change(command)
-                    .await
-                    .map_err(|again| again.with_kind(ErrorKind::OutcomeUnknown))?
+                let doubt = self.doubt(&error);
+                let again = self.change(command).await;
+                doubt.end(again.map_err(|again| again.with_kind(ErrorKind::OutcomeUnknown)))?
             }
             other => other?,
         };
@@ -370,12 +372,15 @@ impl Client {
     async fn share_with_everyone(
         &self,
         folder: NodeHandle,
-        linked: bool,
         level: WireAccess,
     ) -> Result<(ShareKey, Vec<NodeHandle>)> {
         // One at a time for each folder: two share keys would be one too many.
         let _folder = self.inner.fs.attributes.lock(folder).await;
         let account = self.account()?;
+        // What another client has put there must open, too, and the link may be gone by now.
+        self.catch_up().await?;
+        let linked = level == WireAccess::Read
+            && self.with_tree(|tree, _| tree.link(folder).is_some() && tree.people.is_open(folder));
         let known = self.with_keyring(|keyring| keyring.share_key(folder).cloned());
         if let (true, Some(key)) = (linked, &known) {
             let withheld = self.with_tree(|tree, _| {
@@ -417,19 +422,19 @@ impl Client {
             })?;
             key
         };
-        self.inner
-            .keyring
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .add_share(folder, key.clone());
+        self.add_share_key(folder, key.clone());
         let subtree =
             self.with_tree(|tree, _| Ok::<_, Error>(subtree_keys(tree, find(tree, folder)?)))?;
+        let given = subtree.nodes.clone();
         command.share_keys = self.with_keyring(|keyring| {
             wrap_for_shares(keyring, &[folder], subtree.nodes, subtree.keys.iter())
         })?;
         let reply = match self.change(command.clone()).await {
+            // Doing it twice is doing it once. Whatever the second request comes to, the first may have opened the folder (P3).
             Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
-                self.change(command.clone()).await?
+                let doubt = self.doubt(&error);
+                let again = self.change(command.clone()).await;
+                doubt.end(again.map_err(|again| again.with_kind(ErrorKind::OutcomeUnknown)))?
             }
             other => other?,
         };
@@ -445,6 +450,7 @@ impl Client {
             let code = mega_protocol::ApiCode::new(i32::try_from(code).unwrap_or(-1));
             return Err(super::put::refused(code));
         }
+        self.give_what_came(folder, &given).await?;
         Ok((key, subtree.withheld))
     }
 }

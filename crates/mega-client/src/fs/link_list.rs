@@ -1,10 +1,12 @@
 //! The public links that exist: listing and removing them.
 
+use std::collections::BTreeSet;
+
 use futures::future::{BoxFuture, FutureExt, join_all};
 use mega_crypto::NodeKey;
 use mega_crypto::link::PublicLink;
-use mega_protocol::commands::{RemoveLink, SetShare, ShareTarget};
-use mega_protocol::{ApiCode, NodeHandle};
+use mega_protocol::commands::RemoveLink;
+use mega_protocol::{ApiCode, NodeHandle, OutgoingShareTarget};
 
 use super::access::find;
 use super::bulk::BulkCall;
@@ -146,64 +148,52 @@ impl Client {
 
     /// Removes the links of a node and of everything below it.
     pub(super) async fn remove_links_below(&self, top: NodeHandle) -> Result<()> {
-        let linked: Vec<NodeHandle> = self.with_tree(|tree, _| {
+        let linked: BTreeSet<NodeHandle> = self.with_tree(|tree, _| {
             let top = find(tree, top)?;
-            Ok::<_, Error>(
-                tree.links()
-                    .map(|(node, _)| node)
-                    .filter(|&node| {
-                        tree.find(node)
-                            .is_some_and(|index| tree.is_within(index, top))
-                    })
-                    .collect(),
-            )
+            let links = tree.links().map(|(node, _)| node);
+            let shares = tree.people.shares();
+            let open = shares.filter(|(_, target, _)| *target == OutgoingShareTarget::Everyone);
+            let within = |node: &NodeHandle| {
+                tree.find(*node)
+                    .is_some_and(|index| tree.is_within(index, top))
+            };
+            let all = links.chain(open.map(|(node, ..)| node));
+            Ok::<_, Error>(all.filter(within).collect())
         })?;
         let removed = join_all(linked.into_iter().map(|node| self.unlink(node))).await;
         removed.into_iter().collect()
     }
 
-    /// First the link, then the share it stands on (SDK `MegaClient::exportnode`), then the note that the share's key is in use.
+    /// First the link, then the share it stands on (SDK `MegaClient::exportnode`), with what others have put there. An earlier attempt may have come no further than
+    /// to the first.
     async fn unlink(&self, node: NodeHandle) -> Result<()> {
-        let (folder, linked) = self.with_tree(|tree, _| {
-            let kind = tree
-                .find(node)
-                .and_then(|index| tree.record(index))
-                .map(|record| record.kind);
-            (kind == Some(NodeKind::Folder), tree.link(node).is_some())
+        let (linked, folder) = self.with_tree(|tree, _| {
+            let record = tree.find(node).and_then(|index| tree.record(index));
+            let folder = record.is_some_and(|record| record.kind == NodeKind::Folder);
+            (tree.link(node).is_some(), folder)
         });
-        if !linked {
-            return Ok(());
-        }
-        gone(
-            self.change_or_done(RemoveLink::new(node), |tree: &Tree| {
+        if linked {
+            let removed = self.change_or_done(RemoveLink::new(node), |tree: &Tree| {
                 tree.link(node).is_none()
-            })
-            .await,
-        )?;
-        if !folder {
-            return Ok(());
+            });
+            self.gone(removed.await).await?;
         }
-        let end = SetShare::revoke(node, ShareTarget::Everyone);
-        gone(
-            self.change_or_done(end, |tree: &Tree| !tree.is_shared_out(node))
-                .await,
-        )?;
-        if self.account()?.has_keys_attribute()
-            && self.with_tree(|tree, _| !tree.is_shared_out(node))
-            && let Err(error) = self.share_key_unused(node).await
-        {
-            // A stale mark harms nothing (crypto-and-accounts 3.7 rule 5), and the link is gone.
-            tracing::warn!(%node, %error, "the share key of the folder stays marked as in use");
+        let open = self.with_tree(|tree, _| tree.people.is_open(node));
+        if open || (linked && folder) {
+            self.end_share(node, OutgoingShareTarget::Everyone).await?;
         }
         Ok(())
     }
-}
 
-/// What is gone already need not be removed.
-fn gone(result: Result<()>) -> Result<()> {
-    match result {
-        Err(error) if error.code() == Some(ApiCode::ENOENT) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        other => other,
+    /// What is gone already need not be removed. Who removed it has told us nothing yet, so that is asked for: the tree shows it when the call returns.
+    async fn gone(&self, result: Result<()>) -> Result<()> {
+        match result {
+            Err(error)
+                if error.code() == Some(ApiCode::ENOENT) || error.kind() == ErrorKind::NotFound =>
+            {
+                self.catch_up().await.map_err(Error::although_done)
+            }
+            other => other,
+        }
     }
 }

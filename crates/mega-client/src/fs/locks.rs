@@ -35,6 +35,18 @@ impl<K: Clone + Eq + Hash + Ord> KeyedLocks<K> {
         guard
     }
 
+    /// Takes the lock if nobody has it. Whoever holds others of this kind may do this, since it never waits.
+    pub(super) fn try_lock(&self, key: K) -> Option<KeyGuard<K>> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = Arc::clone(held.entry(key.clone()).or_default());
+        let lock = lock.try_lock_owned().ok()?;
+        Some(KeyGuard {
+            held: Arc::clone(&self.held),
+            key,
+            lock: Some(lock),
+        })
+    }
+
     /// Takes several locks, always in the same order, so that nobody waits for ever. Hold no other lock of this kind meanwhile.
     pub(super) async fn lock_all(&self, keys: impl IntoIterator<Item = K>) -> Vec<KeyGuard<K>> {
         let keys: BTreeSet<K> = keys.into_iter().collect();
@@ -103,6 +115,18 @@ mod tests {
         drop(first);
         assert!(locks.lock(1).now_or_never().is_some());
         assert_eq!(len(&locks), 0);
+    }
+
+    #[tokio::test]
+    async fn a_key_that_somebody_has_is_not_got_by_trying() {
+        let locks = KeyedLocks::<u8>::default();
+        let first = locks.try_lock(1).unwrap();
+        assert!(locks.try_lock(1).is_none());
+        assert!(locks.lock(1).now_or_never().is_none());
+        assert!(locks.try_lock(2).is_some());
+        drop(first);
+        assert_eq!(len(&locks), 0);
+        assert!(locks.lock(1).now_or_never().is_some());
     }
 
     #[tokio::test]

@@ -113,6 +113,8 @@ impl Pictures {
 
 impl Client {
     /// Stores both pictures of a file. As [`set_thumbnail`](Self::set_thumbnail) otherwise.
+    ///
+    /// Cancel safety: the thumbnail is stored first, so that it may be there without the preview.
     pub fn set_pictures(
         &self,
         target: impl Into<Target>,

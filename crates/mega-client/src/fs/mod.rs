@@ -15,6 +15,8 @@ mod delete;
 mod destination;
 mod edit;
 mod import;
+mod late_keys;
+mod learn_keys;
 mod link;
 mod link_list;
 mod locks;
@@ -83,6 +85,8 @@ pub(crate) struct Shared {
     names: KeyedLocks<NameKey>,
     attributes: KeyedLocks<NodeHandle>,
     news: News,
+    /// Readings of `^!keys` for share keys that are missing.
+    keys_read: News,
     /// The share keys that this client has made in an account without `^!keys`: the only ones there that the service cannot know.
     share_keys: Mutex<HashMap<NodeHandle, ShareKey>>,
 }

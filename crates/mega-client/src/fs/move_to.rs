@@ -127,6 +127,8 @@ impl IntoFuture for MoveTo {
 }
 
 /// A move of many nodes; await it.
+///
+/// Cancel safety: what has been sent takes effect; it is seen after the next refresh. To stop and still be told what was done, use [`MoveAll::progress`].
 #[must_use = "nothing happens until it is awaited"]
 #[derive(Clone, Debug)]
 pub struct MoveAll {

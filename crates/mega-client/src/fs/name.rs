@@ -62,9 +62,15 @@ impl Name {
         Ok(Self { decoded, stored })
     }
 
-    /// The first of `name (1)`, `name (2)` and so on that no other node of the folder has; for files the number goes before the
-    /// extension.
-    pub(crate) fn free(&self, tree: &Tree, folder: Index, file: bool) -> Result<Self> {
+    /// The first of `name (1)`, `name (2)` and so on that no other node of the folder has and that `take` gives; for files the number goes before
+    /// the extension.
+    pub(crate) fn free(
+        &self,
+        tree: &Tree,
+        folder: Index,
+        file: bool,
+        mut take: impl FnMut(&Self) -> bool,
+    ) -> Result<Self> {
         let dot = self
             .decoded
             .iter()
@@ -76,7 +82,10 @@ impl Name {
             decoded.extend_from_slice(format!(" ({number})").as_bytes());
             decoded.extend_from_slice(extension);
             if tree.named(folder, &decoded).next().is_none() {
-                return Self::decoded(tree.mask(), &decoded);
+                let name = Self::decoded(tree.mask(), &decoded)?;
+                if take(&name) {
+                    return Ok(name);
+                }
             }
         }
         Err(Error::new(

@@ -84,6 +84,8 @@ impl Client {
     }
 
     /// The preview of a file, if it has one: a JPEG of at most 1000 by 1000 pixels. As [`thumbnail`](Self::thumbnail) otherwise.
+    ///
+    /// Cancel safe: nothing is changed.
     pub fn preview(&self, target: impl Into<Target>) -> BoxFuture<'static, Result<Option<Bytes>>> {
         self.picture(target.into(), Picture::Preview)
     }
@@ -105,6 +107,8 @@ impl Client {
     }
 
     /// Stores the preview of a file; it should be a JPEG of at most 1000 by 1000 pixels. As [`set_thumbnail`](Self::set_thumbnail) otherwise.
+    ///
+    /// Cancel safety: before it is attached, nothing refers to what was sent.
     pub fn set_preview(
         &self,
         target: impl Into<Target>,

@@ -19,6 +19,8 @@ impl Client {
     ///
     /// [`Unsupported`](ErrorKind::Unsupported) for public links.
     ///
+    /// Cancel safe: nothing is changed.
+    ///
     /// ```
     /// # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
     /// # let server = mega_testserver::TestServer::start().await?;

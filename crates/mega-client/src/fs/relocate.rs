@@ -11,10 +11,11 @@ use super::access::{
     check_access, check_container, check_no_version, check_ordinary, check_readable, find,
 };
 use super::attributes;
-use super::conflict::{Claim, OnConflict};
+use super::conflict::{Chosen, Claim, OnConflict};
 use super::destination::Destination;
 use super::name::Name;
 use super::release::{foreign_keys, shares_around, subtree_keys, wrap_for_shares};
+use super::trash::half_replaced;
 use crate::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::{AccessLevel, Node, NodeKind};
@@ -45,19 +46,32 @@ impl Relocation {
 }
 
 /// The commands that bring it about.
-struct Plan {
+struct Plan<'a> {
     folder: NodeHandle,
-    into_bin: bool,
     foreign: Vec<(NodeHandle, NodeKey)>,
-    rename: Option<(SetNodeAttributes, Vec<u8>)>,
+    attributes: Option<NewAttributes>,
     moves: Option<MoveNode>,
     displaced: Option<NodeHandle>,
+    /// The shares that the others get the keys for, or have them for.
+    shares: Vec<NodeHandle>,
+    /// Kept until the node is in its new place.
+    chosen: Chosen<'a>,
 }
 
-impl Plan {
+impl Plan<'_> {
     fn is_empty(&self) -> bool {
-        self.rename.is_none() && self.moves.is_none()
+        self.attributes.is_none() && self.moves.is_none()
     }
+}
+
+/// Attributes with another name, or with a note of the old place.
+struct NewAttributes {
+    command: SetNodeAttributes,
+    json: Vec<u8>,
+    /// Whether there is another name among them.
+    renames: bool,
+    /// What puts the old ones back.
+    undo: SetNodeAttributes,
 }
 
 impl Client {
@@ -68,6 +82,9 @@ impl Client {
     pub(super) async fn relocate(&self, wanted: &Relocation) -> Result<Node> {
         self.account()?;
         self.check_not_top(wanted.node)?;
+        if let Some(folder) = wanted.folder {
+            self.know_share_keys(folder).await?;
+        }
         // What is wrong in any case is said before anything is asked; what is done already needs no request.
         match self.plan(wanted) {
             Ok(plan) if plan.is_empty() => return self.node_of(wanted.node),
@@ -80,22 +97,41 @@ impl Client {
             None => None,
         };
         self.catch_up().await?;
+        if let Some(folder) = wanted.folder {
+            self.know_share_keys(folder).await?;
+        }
+        if self.goes_into_bin(wanted) {
+            // What cannot be moved stays public.
+            self.plan(wanted)?;
+            self.end_what_is_public(wanted.node).await?;
+        }
         let displaced = {
             let _attributes = self.inner.fs.attributes.lock(wanted.node).await;
             let plan = self.plan(wanted)?;
             self.carry_out(wanted.node, plan).await?
         };
         if let Some(old) = displaced {
-            self.bin(old).await.map_err(|error| {
-                Error::new(
-                    error.kind(),
-                    "the node is in its new place, but the one it replaces could not be put into the rubbish bin",
-                )
-                .with_handles(vec![old])
-                .caused_by(error)
-            })?;
+            self.bin(old)
+                .await
+                .map_err(|error| half_replaced(wanted.node, old, error))?;
         }
         self.node_of(wanted.node)
+    }
+
+    /// Whether a node is to lie in the rubbish bin, or in a folder there.
+    fn goes_into_bin(&self, wanted: &Relocation) -> bool {
+        self.with_tree(|tree, _| {
+            let target = wanted.folder.and_then(|folder| tree.find(folder));
+            let target = target.zip(tree.roots().rubbish);
+            target.is_some_and(|(target, bin)| tree.is_within(target, bin))
+        })
+    }
+
+    /// Ends links and shares of a node and of everything below it, invitations to shares included: what lies in the bin is for nobody else
+    /// (SDK `MegaClient::rename` and `MegaClient::removeOutSharesFromSubtree`).
+    async fn end_what_is_public(&self, top: NodeHandle) -> Result<()> {
+        self.remove_links_below(top).await?;
+        self.end_shares_below(top).await
     }
 
     /// The name that nobody else of this client may take meanwhile; the rubbish bin has room for any number of one name.
@@ -121,7 +157,7 @@ impl Client {
         })
     }
 
-    fn plan(&self, wanted: &Relocation) -> Result<Plan> {
+    fn plan(&self, wanted: &Relocation) -> Result<Plan<'_>> {
         self.with_tree(|tree, _| {
             self.with_keyring(|keyring| {
                 let index = find(tree, wanted.node)?;
@@ -135,11 +171,12 @@ impl Client {
                 let moves = wanted.folder.is_some() && wanted.folder != parent;
                 let mut plan = Plan {
                     folder: folder.unwrap_or(wanted.node),
-                    into_bin: false,
                     foreign: Vec::new(),
-                    rename: None,
+                    attributes: None,
                     moves: None,
                     displaced: None,
+                    shares: Vec::new(),
+                    chosen: Chosen::new(self),
                 };
                 let target = folder.and_then(|folder| tree.find(folder));
                 if moves {
@@ -161,9 +198,9 @@ impl Client {
                     return Ok(plan);
                 }
                 let bin = tree.roots().rubbish;
-                plan.into_bin = moves && bin.is_some() && target == bin;
+                let onto_bin = moves && bin.is_some() && target == bin;
                 // Two nodes of one name are no conflict in the bin, nor among the roots of incoming shares.
-                if let (Some(wish), Some(target), false) = (name.clone(), target, plan.into_bin) {
+                if let (Some(wish), Some(target), false) = (name.clone(), target, onto_bin) {
                     let claim = Claim {
                         folder: target,
                         name: &wish,
@@ -174,7 +211,7 @@ impl Client {
                         // A moved file keeps its own versions and cannot take over others.
                         versions: false,
                     };
-                    let place = claim.settle(tree)?;
+                    let place = claim.settle(tree, &mut plan.chosen)?;
                     if place.keeps.is_some() {
                         return Ok(plan);
                     }
@@ -184,9 +221,12 @@ impl Client {
                 let within_bin = |at: Index| bin.is_some_and(|bin| tree.is_within(at, bin));
                 let note = match target {
                     _ if !moves => None,
-                    Some(_) if plan.into_bin && !within_bin(index) => Some(parent),
-                    Some(target) if within_bin(index) && !within_bin(target) => Some(None),
-                    _ => None,
+                    Some(target) => match (within_bin(index), within_bin(target)) {
+                        (false, true) => Some(parent),
+                        (true, false) => Some(None),
+                        _ => None,
+                    },
+                    None => None,
                 };
                 let new_name = name.filter(|name| own.as_ref() != Some(&name.decoded));
                 if new_name.is_some() {
@@ -207,8 +247,12 @@ impl Client {
                             }));
                     }
                     if after != before {
-                        let command = attributes::command(tree, index, &after)?;
-                        plan.rename = Some((command, after.to_json()));
+                        plan.attributes = Some(NewAttributes {
+                            command: attributes::command(tree, index, &after)?,
+                            json: after.to_json(),
+                            renames: new_name.is_some(),
+                            undo: attributes::command(tree, index, &before)?,
+                        });
                     }
                 }
                 if let (true, Some(target)) = (moves, target) {
@@ -216,6 +260,7 @@ impl Client {
                     let (keys, foreign) = keys_for_move(tree, keyring, index, target)?;
                     command.share_keys = keys;
                     plan.foreign = foreign;
+                    plan.shares = shares_around(tree, target);
                     plan.moves = Some(command);
                 }
                 Ok(plan)
@@ -224,16 +269,22 @@ impl Client {
     }
 
     /// Sends the commands of a plan; gives back what is displaced by it.
-    async fn carry_out(&self, node: NodeHandle, plan: Plan) -> Result<Option<NodeHandle>> {
+    async fn carry_out(&self, node: NodeHandle, plan: Plan<'_>) -> Result<Option<NodeHandle>> {
         self.rewrite_foreign_keys(&plan.foreign).await?;
         let folder = plan.folder;
+        let (mut renames, mut undo) = (false, None);
+        let _chosen = plan.chosen;
         // Both travel in one request, in this order.
-        let rename = plan.rename.map(|(command, json)| {
-            self.change_or_done(command, move |tree| {
+        let rename = plan.attributes.map(|new| {
+            renames = new.renames;
+            undo = Some(new.undo);
+            let json = new.json;
+            self.change_or_done(new.command, move |tree| {
                 tree.find(node)
                     .is_some_and(|index| tree.text_of(index) == json)
             })
         });
+        let moves_it = plan.moves.is_some();
         let moves = plan.moves.map(|command| {
             self.change_or_done(command, move |tree| {
                 tree.find(node)
@@ -242,9 +293,35 @@ impl Client {
                     .is_some_and(|parent| parent.handle == folder)
             })
         });
-        let (renamed, moved) = join(OptionFuture::from(rename), OptionFuture::from(moves)).await;
-        renamed.transpose()?;
-        moved.transpose()?;
+        let unknown = |error: &Error| error.kind() == ErrorKind::OutcomeUnknown;
+        match join(OptionFuture::from(rename), OptionFuture::from(moves)).await {
+            (Some(Err(error)), Some(Ok(()))) if renames => {
+                let text = "the node is in its new place, but it may have its old name";
+                return Err(half_done(text, node, plan.displaced, error));
+            }
+            (Some(Err(error)), Some(Ok(()))) => {
+                tracing::warn!(%node, %error, "the node was moved, but where it came from could not be noted");
+            }
+            (Some(Ok(())), Some(Err(error))) if unknown(&error) => return Err(error),
+            (Some(Ok(())), Some(Err(error))) => {
+                // Nothing of what was wanted is to be left of it (P3).
+                let undone = match undo {
+                    Some(command) => self.change(command).await.map(drop),
+                    None => Ok(()),
+                };
+                let text = "the node has its new name or note, but was not moved";
+                return Err(match undone {
+                    Ok(()) => error,
+                    Err(_) => half_done(text, node, plan.displaced, error),
+                });
+            }
+            (Some(Err(_)), Some(Err(moved))) if unknown(&moved) => return Err(moved),
+            (Some(Err(error)), _) | (_, Some(Err(error))) => return Err(error),
+            _ => {}
+        }
+        if moves_it {
+            self.give_to_who_came(folder, &plan.shares, &[node]).await;
+        }
         Ok(plan.displaced)
     }
 
@@ -265,10 +342,29 @@ impl Client {
             });
             if let Some(keys) = keys {
                 self.ask(RewriteNodeKeys::new(keys)).await?;
+                // No packet tells of it.
+                self.with_tree_mut(|tree| {
+                    for (node, key) in some {
+                        tree.has_own_key(*node, key);
+                    }
+                });
             }
         }
         Ok(())
     }
+}
+
+/// The error for a part of what was wanted: the call must not look as if nothing had happened (P3).
+fn half_done(
+    text: &'static str,
+    node: NodeHandle,
+    displaced: Option<NodeHandle>,
+    error: Error,
+) -> Error {
+    let handles = std::iter::once(node).chain(displaced).collect();
+    Error::new(ErrorKind::OutcomeUnknown, text)
+        .with_handles(handles)
+        .caused_by(error)
 }
 
 /// The rules of the SDK for moves (`MegaClient::checkmove`).

@@ -66,7 +66,7 @@ impl Client {
     }
 
     /// Gives the keys of all readable nodes in a folder to everybody it is shared with or linked for, once more. Programs that do not know of a share leave nodes in it that the others see as
-    /// undecryptable; this puts them right. Await it for the number of keys that were given, and the nodes that stay unreadable because they are so here, too.
+    /// undecryptable; this puts them right for those who fetch their tree from then on. Await it for the number of keys that were given, and the nodes that stay unreadable because they are so here, too.
     ///
     /// # Errors
     ///
@@ -84,6 +84,7 @@ impl Client {
                 client.account()?;
                 let top = client.handle_of(&folder, Want::Folder)?;
                 client.catch_up().await?;
+                client.know_share_keys(top).await?;
                 client.supply_keys(top).await
             };
             repaired

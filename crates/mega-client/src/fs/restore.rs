@@ -109,16 +109,24 @@ impl Restore {
     async fn run(&self) -> Result<Node> {
         let node = self.client.handle_of(&self.target, Want::Any)?;
         let origin = self.client.origin_of(node)?;
-        let folder = self
-            .to
-            .named_folder(&self.client)?
-            .or(origin)
-            .ok_or_else(|| {
-                Error::new(
-                    ErrorKind::NotFound,
-                    "the folder it came from is gone or was not noted; name one to restore it to",
-                )
-            })?;
+        let folder = match self.to.named_folder(&self.client)?.or(origin) {
+            Some(folder) => folder,
+            // On its way out the note goes first. Somebody may be restoring it, or a call that was given up.
+            None => {
+                self.client.catch_up().await?;
+                match self.client.origin_of(node) {
+                    Ok(Some(folder)) => folder,
+                    Ok(None) => {
+                        return Err(Error::new(
+                            ErrorKind::NotFound,
+                            "the folder it came from is gone or was not noted; name one to restore it to",
+                        ));
+                    }
+                    // It has left the bin meanwhile.
+                    Err(_) => return self.client.node_of(node),
+                }
+            }
+        };
         let wanted = Relocation::to(node, folder, &self.to);
         self.client.relocate(&wanted).await
     }
@@ -127,7 +135,7 @@ impl Restore {
 impl Client {
     /// The folder that a node in the bin came from, if it still is a place to be.
     fn origin_of(&self, node: NodeHandle) -> Result<Option<NodeHandle>> {
-        self.with_tree(|tree, _| {
+        self.with_tree(|tree, base| {
             let index = find(tree, node)?;
             let bin = tree.roots().rubbish;
             let in_bin = |at| bin.is_some_and(|bin| tree.is_within(at, bin));
@@ -142,6 +150,7 @@ impl Client {
                 .filter(|&folder| {
                     tree.find(folder).is_some_and(|at| {
                         !in_bin(at)
+                            && tree.in_view(at, base)
                             && tree
                                 .record(at)
                                 .is_some_and(|record| record.kind.is_folder())

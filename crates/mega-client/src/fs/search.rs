@@ -115,6 +115,8 @@ impl From<StorageUse> for Usage {
 }
 
 /// A search; await it for a vector, or turn it into a stream.
+///
+/// Cancel safe: nothing is changed, and no request is made.
 #[must_use = "nothing happens until it is awaited"]
 #[derive(Clone, Debug)]
 pub struct Search {

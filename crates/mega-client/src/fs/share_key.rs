@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mega_crypto::ShareKey;
-use mega_crypto::account_keys::AccountKeys;
-use mega_protocol::NodeHandle;
+use mega_crypto::account_keys::{AccountKeys, PendingOutShare, PendingRecipient};
+use mega_protocol::{NodeHandle, PrivateText, UserHandle};
 
 use super::account_keys::{Edit, damaged, untrusted};
 use super::bulk::for_all;
@@ -34,7 +34,28 @@ type Outcome = Result<Option<ShareKey>>;
 enum Note {
     /// In use; this is the key if the account has none for the folder.
     InUse(ShareKey),
-    Unused,
+    /// A share has ended.
+    Ended(Ended),
+}
+
+/// The end of a share.
+#[derive(Default)]
+pub(super) struct Ended {
+    /// Who had it, by the names that a note to hand the key to them may have.
+    pub(super) user: Option<UserHandle>,
+    pub(super) email: Option<PrivateText>,
+    /// Nothing is shared with the key any more. The key itself stays.
+    pub(super) unused: bool,
+}
+
+impl Ended {
+    /// Whether a key was to be handed to them.
+    fn is(&self, recipient: &PendingRecipient) -> bool {
+        let user = recipient.as_user().map(|user| user.to_bytes());
+        let same_user = user.is_some() && user == self.user.map(|user| user.to_bytes());
+        let email = recipient.as_email().zip(self.email.as_ref());
+        same_user || email.is_some_and(|(noted, email)| email.expose().eq_ignore_ascii_case(&noted))
+    }
 }
 
 /// What a caller gets, and what must be written for it.
@@ -85,9 +106,11 @@ impl Client {
         key.ok_or_else(|| Error::misuse("the folder was given no share key"))
     }
 
-    /// Notes that nothing is shared with the key of a folder any more. The key itself stays.
-    pub(super) async fn share_key_unused(&self, folder: NodeHandle) -> Result<()> {
-        self.note_share_key(folder, Note::Unused).await.map(drop)
+    /// Notes what the end of a share means for the key: nobody is to be handed it any more, or nothing is shared with it.
+    pub(super) async fn note_share_ended(&self, folder: NodeHandle, ended: Ended) -> Result<()> {
+        self.note_share_key(folder, Note::Ended(ended))
+            .await
+            .map(drop)
     }
 
     /// Cancel safety: another caller that waits does it perhaps, or nobody; a mark without a share harms nothing (rule 5).
@@ -152,10 +175,24 @@ fn grant_one(keys: &AccountKeys, wish: &Wish) -> Result<Granted> {
             });
             (Some(fresh.clone()), Some(edit))
         }
-        (Note::Unused, known) => {
-            let edit = known
-                .is_some_and(|known| known.is_in_use())
-                .then(|| -> Edit { Box::new(move |edit| edit.set_share_in_use(node, false)) });
+        (Note::Ended(ended), known) => {
+            let waiting = keys.pending_out_shares().iter();
+            let waiting: Vec<PendingOutShare> = waiting
+                .filter(|waiting| waiting.node == node && ended.is(&waiting.recipient))
+                .cloned()
+                .collect();
+            let unused = ended.unused && known.is_some_and(|known| known.is_in_use());
+            let edit = (unused || !waiting.is_empty()).then(|| -> Edit {
+                Box::new(move |edit| {
+                    for waiting in &waiting {
+                        edit.remove_pending_out_share(waiting);
+                    }
+                    match unused {
+                        true => edit.set_share_in_use(node, false),
+                        false => Ok(()),
+                    }
+                })
+            });
             (None, edit)
         }
     })

@@ -11,12 +11,14 @@ use crate::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::Node;
 use crate::target::{Target, Want};
+use crate::tree::Tree;
+use crate::tree::arena::Index;
 
 impl Client {
     /// Puts a node into the rubbish bin, with everything below it, and gives it back as it lies there.
     ///
-    /// Where it came from is noted with it, so that [`restore`](Self::restore) finds the way back. Public links of the node and of what is
-    /// below it are removed, as official clients do.
+    /// Where it came from is noted with it, so that [`restore`](Self::restore) finds the way back. Public links and shares of the node and of what is
+    /// below it end, as with official clients; so they do when it is [moved](Self::move_to) there.
     ///
     /// # Errors
     ///
@@ -74,35 +76,48 @@ impl Client {
         async move {
             self.account()?;
             self.check_not_top(node)?;
-            let bin = self.with_tree(|tree, _| {
-                let index = find(tree, node)?;
-                check_ordinary(tree, index)?;
-                check_no_version(tree, index)?;
-                let bin = tree
-                    .roots()
-                    .rubbish
-                    .ok_or_else(|| Error::new(ErrorKind::Unsupported, "there is no rubbish bin here"))?;
-                if tree.is_within(index, bin) {
-                    return Ok(None);
-                }
-                if tree.share_above(index).is_some() {
-                    return Err(Error::new(
-                        ErrorKind::Unsupported,
-                        "it lies in somebody else's folder and cannot come into our rubbish bin; delete it there",
-                    ));
-                }
-                Ok(tree.record(bin).map(|record| record.handle))
-            })?;
+            let bin = self.with_tree(|tree, _| bin_for(tree, find(tree, node)?))?;
             let Some(bin) = bin else {
                 return Ok(());
             };
-            // First links and shares, as in the SDK (`MegaClient::removeOutSharesFromSubtree`): what lies in the bin is for nobody else.
-            self.remove_links_below(node).await?;
-            self.end_shares_below(node).await?;
-            let wanted =
-                Relocation { node, folder: Some(bin), name: None, rule: OnConflict::Fail };
+            let wanted = Relocation {
+                node,
+                folder: Some(bin),
+                name: None,
+                rule: OnConflict::Fail,
+            };
             self.relocate(&wanted).await.map(drop)
         }
         .boxed()
     }
+}
+
+/// The bin that a node can be put into; none if it lies there.
+pub(super) fn bin_for(tree: &Tree, index: Index) -> Result<Option<NodeHandle>> {
+    check_ordinary(tree, index)?;
+    check_no_version(tree, index)?;
+    let bin = tree
+        .roots()
+        .rubbish
+        .ok_or_else(|| Error::new(ErrorKind::Unsupported, "there is no rubbish bin here"))?;
+    if tree.is_within(index, bin) {
+        return Ok(None);
+    }
+    if tree.share_above(index).is_some() {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "it lies in somebody else's folder and cannot come into our rubbish bin; delete it there",
+        ));
+    }
+    Ok(tree.record(bin).map(|record| record.handle))
+}
+
+/// The error when something new has its place, and what it replaces could not be put into the bin. Both are there, so it must not look as if nothing had happened (P3).
+pub(super) fn half_replaced(new: NodeHandle, old: NodeHandle, error: Error) -> Error {
+    Error::new(
+        ErrorKind::OutcomeUnknown,
+        "the new one is there, but the one it replaces could not be put into the rubbish bin, so both have the name",
+    )
+    .with_handles(vec![new, old])
+    .caused_by(error)
 }

@@ -58,6 +58,8 @@ impl Client {
     /// # Errors
     ///
     /// [`IsADirectory`](ErrorKind::IsADirectory) for folders; otherwise as for [`delete`](Self::delete).
+    ///
+    /// Cancel safety: the versions whose deletion has been sent go; it is seen after the next refresh. Repeat it for the rest.
     pub fn delete_versions(&self, target: impl Into<Target>) -> BoxFuture<'static, Result<usize>> {
         let (client, target) = (self.clone(), target.into());
         async move {
@@ -98,13 +100,12 @@ impl Client {
     /// # Errors
     ///
     /// As for [`delete`](Self::delete), and [`IsADirectory`](ErrorKind::IsADirectory).
+    ///
+    /// Cancel safety: once sent, the change takes effect; it is seen after the next refresh.
     pub fn delete_version(&self, version: impl Into<Target>) -> BoxFuture<'static, Result<()>> {
         let (client, version) = (self.clone(), version.into());
         async move {
-            let deleted = async {
-                let node = client.handle_of(&version, Want::File)?;
-                client.erase(node, true).await
-            };
+            let deleted = async { client.erase_target(&version, Want::File, true).await };
             deleted
                 .await
                 .map_err(|error| error.during("delete version").about(version.to_string()))
@@ -117,6 +118,8 @@ impl Client {
     /// # Errors
     ///
     /// [`Unsupported`](ErrorKind::Unsupported) for public links; whatever the service says.
+    ///
+    /// Cancel safety: once sent, the change takes effect; it is seen after the next refresh.
     pub fn delete_all_versions(&self) -> BoxFuture<'static, Result<()>> {
         let client = self.clone();
         async move {

@@ -81,7 +81,11 @@ async fn folder(builder: &ClientBuilder, link: &PublicLink) -> Result<Client> {
         session: None,
     });
     let loader = Loader::folder_link(builder.options.mask, key);
-    let client = account::open::load(builder, api, Identity::FolderLink, loader, None)
+    let inside = link
+        .sub_node()
+        .map(|inside| NodeHandle::from_bytes(inside.handle.to_bytes()));
+    let identity = Identity::FolderLink { inside };
+    let client = account::open::load(builder, api, identity, loader, (None, None))
         .await
         .map_err(gone)?;
     // SH-2: a wrong key must not show as a folder full of nameless things.
@@ -95,21 +99,22 @@ async fn folder(builder: &ClientBuilder, link: &PublicLink) -> Result<Client> {
             "the key in the link does not open the folder",
         ));
     }
-    if let Some(inside) = link.sub_node() {
-        let handle = NodeHandle::from_bytes(inside.handle.to_bytes());
-        if !client.with_tree_mut(|tree| narrow(tree, handle)) {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                "the folder of the link does not hold the node that the link names",
-            )
-            .about(handle.to_string()));
-        }
+    if let Some(inside) = inside {
+        client.with_tree_mut(|tree| narrow(tree, inside))?;
     }
     Ok(client)
 }
 
 /// Makes a node inside a link the place where paths start: a folder becomes the root, a file the only thing in a made-up one.
-fn narrow(tree: &mut Tree, handle: NodeHandle) -> bool {
+pub(crate) fn narrow(tree: &mut Tree, handle: NodeHandle) -> Result<()> {
+    if narrowed(tree, handle) {
+        return Ok(());
+    }
+    let text = "the folder of the link does not hold the node that the link names";
+    Err(Error::new(ErrorKind::NotFound, text).about(handle.to_string()))
+}
+
+fn narrowed(tree: &mut Tree, handle: NodeHandle) -> bool {
     let Some(index) = tree.find(handle) else {
         return false;
     };
@@ -183,6 +188,7 @@ async fn file(builder: &ClientBuilder, link: &PublicLink) -> Result<Client> {
         Identity::FileLink(public),
         Keyring::default(),
         tree,
+        None,
         None,
     ))
 }

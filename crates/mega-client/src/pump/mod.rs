@@ -8,15 +8,17 @@ mod reload;
 mod wants;
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt};
 use mega_protocol::events::{ChannelEnd, EventBatch};
-use mega_protocol::{EventStream, SequenceNumber, SequenceTag, SessionId};
+use mega_protocol::transport::TransportError;
+use mega_protocol::{EventStream, SequenceNumber, SequenceTag, SessionId, UserHandle};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
@@ -46,6 +48,8 @@ pub(crate) struct Pump {
     last_load: std::sync::Mutex<Option<Instant>>,
     /// The tree must be loaded anew; no batch is applied until it has been.
     reload_wanted: AtomicBool,
+    /// How often the tree was loaded anew since news were last understood.
+    fruitless: AtomicU32,
     /// The session was renewed, and no news have come in its name yet.
     renewed: AtomicBool,
     /// Where the tree has been.
@@ -62,6 +66,7 @@ impl Pump {
             loads: watch::Sender::new(0),
             last_load: std::sync::Mutex::new(None),
             reload_wanted: AtomicBool::new(false),
+            fruitless: AtomicU32::new(0),
             renewed: AtomicBool::new(false),
             past: Past::default(),
         }
@@ -193,32 +198,32 @@ impl Client {
         })
     }
 
+    /// Whose events these are, and whether share keys come from elsewhere (KEY-8).
+    fn whose(&self) -> (Option<UserHandle>, bool) {
+        match &self.inner.identity {
+            Identity::Account(account) => (Some(account.user), account.has_keys_attribute()),
+            Identity::FolderLink { .. } | Identity::FileLink(_) => (None, true),
+        }
+    }
+
     /// Applies a batch that was asked for at position `base`, unless the tree has moved on since: then it is old news (EVT-9).
     fn apply(&self, base: SequenceNumber, batch: &EventBatch) -> Fate {
-        let (me, keys_elsewhere) = match &self.inner.identity {
-            Identity::Account(account) => (Some(account.user), account.has_keys_attribute()),
-            Identity::FolderLink | Identity::FileLink(_) => (None, true),
-        };
+        let (me, keys_elsewhere) = self.whose();
         let pump = &self.inner.pump;
-        if pump.past.is_old(base, batch) {
-            if pump.past.too_many() {
-                self.demand_reload();
-            }
-            return Fate::Old;
-        }
-        // The tree first and the keyring second, as everybody does who needs both: the other way round two threads would wait for each other.
-        let applied = self.with_tree_mut(|tree| {
+        let applied = self.with_tree_and_keyring_mut(|tree, keyring| {
             if tree.position != Some(base) || pump.must_reload() {
-                return None;
+                return Err(Fate::Overtaken);
             }
-            let mut keyring = self
-                .inner
-                .keyring
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            let applied = Applier {
+            // Only of news about where the tree is now: whoever asked at the same time as others is overtaken by them, and told nothing false.
+            if pump.past.is_old(base, batch) {
+                if pump.past.too_many() {
+                    self.demand_reload();
+                }
+                return Err(Fate::Old);
+            }
+            let mut applied = Applier {
                 tree,
-                keyring: &mut keyring,
+                keyring,
                 me,
                 keys_elsewhere,
             }
@@ -228,21 +233,30 @@ impl Client {
                 // With the tree still held: nothing is applied on top of it.
                 self.demand_reload();
             }
-            Some(applied)
+            // Told with the tree still held, so that nobody hears of a later batch first. Nobody listening is no error.
+            for change in std::mem::take(&mut applied.changes) {
+                let _ = self.inner.changes.send(change);
+            }
+            if !applied.reload && !batch.more {
+                let _ = self.inner.changes.send(Change::CaughtUp);
+            }
+            Ok(applied)
         });
-        let Some(applied) = applied else {
-            return Fate::Overtaken;
+        let applied = match applied {
+            Ok(applied) => applied,
+            Err(fate) => return fate,
         };
-        for change in applied.changes {
-            // Nobody listening is no error.
-            let _ = self.inner.changes.send(change);
+        if let (Some(version), Identity::Account(account)) =
+            (applied.account_keys, &self.inner.identity)
+        {
+            account.told_of_keys(version);
         }
         if applied.reload {
             return Fate::Overtaken;
         }
         pump.renewed.store(false, Ordering::SeqCst);
+        pump.fruitless.store(0, Ordering::SeqCst);
         if !batch.more {
-            let _ = self.inner.changes.send(Change::CaughtUp);
             self.keep_soon();
         }
         // While more is to come, the last tag may have packets in it.
@@ -263,8 +277,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`SessionExpired`](ErrorKind::SessionExpired), or [`Timeout`](ErrorKind::Timeout) when the service cannot be reached within the
-    /// [deadline](crate::ClientBuilder::deadline), or [`Protocol`](ErrorKind::Protocol) when its news make no sense although the tree was loaded anew.
+    /// [`SessionExpired`](ErrorKind::SessionExpired), or [`Timeout`](ErrorKind::Timeout) when the service cannot be reached, or does not come to the end of its
+    /// news, within the [deadline](crate::ClientBuilder::deadline) (10 seconds at least), or [`Protocol`](ErrorKind::Protocol) when its news make no sense although the tree was loaded anew.
     ///
     /// Cancel safety: what was applied stays applied.
     pub async fn refresh(&self) -> Result<()> {
@@ -272,32 +286,35 @@ impl Client {
             return Ok(());
         }
         let patience = self.options().deadline.max(LEAST_PATIENCE);
+        // RTY-12: for all rounds together, since a service that always has more to tell would keep the caller here for ever.
+        let mut until = Instant::now() + patience;
         let (mut renewed, mut reloads) = (false, 0);
+        let left = self.left_to_the_tree();
         loop {
             let session = self.session_in_use();
             if self.inner.pump.must_reload() {
                 // RTY-12, EVT-6: news that ask for another load each time would keep the caller here for ever.
                 if reloads == RELOADS {
-                    let text = "the news make no sense, although the tree was loaded anew";
-                    return Err(Error::new(ErrorKind::Protocol, text).during("refresh"));
+                    return Err(senseless().during("refresh"));
                 }
                 reloads += 1;
                 self.reloaded()
                     .await
                     .map_err(|error| error.during("refresh"))?;
+                until = Instant::now() + patience;
             }
             // The first request of a fresh channel is answered at once; the driver's may be waiting for news.
             let base = self.position()?;
             let mut channel = self.api().events(base);
-            let Ok(next) = tokio::time::timeout(patience, channel.next_batch()).await else {
-                return Err(
-                    Error::new(ErrorKind::Timeout, "the service told no news in time")
-                        .during("refresh"),
-                );
+            let Ok(next) = tokio::time::timeout_at(until, channel.next_batch()).await else {
+                let text = "the service did not come to the end of its news in time";
+                return Err(Error::new(ErrorKind::Timeout, text).during("refresh"));
             };
             match next {
                 Ok(batch) => {
                     if self.apply(base, &batch) == Fate::Applied && !batch.more {
+                        self.settle_by_the_tree(&left);
+                        self.follow_account_keys().await;
                         return Ok(());
                     }
                 }
@@ -325,7 +342,8 @@ impl Client {
     /// In a [view](Self::view) what happens in its folder: what is moved out of it counts as removed, what is moved into it as added.
     ///
     /// From its first item on until it is dropped, the tree is kept up to date, whether or not the stream is polled meanwhile. It ends with an
-    /// error when the session does, or the public link. A reader that is more than 4,096 changes behind is told how many it [missed](Change::Missed).
+    /// error when the session does, or the public link; and with [`Protocol`](ErrorKind::Protocol) when the news still make no sense after the tree was loaded
+    /// anew three times, which takes some minutes. A reader that is more than 4,096 changes behind is told how many it [missed](Change::Missed).
     ///
     /// Cancel safety: dropping a future of the next item loses nothing.
     #[must_use = "a stream does nothing unless polled"]
@@ -389,6 +407,8 @@ struct Driver {
     client: Client,
     seat: Seat,
     channel: Option<EventStream>,
+    /// The account's keys being read, which another client has changed.
+    learning: Option<BoxFuture<'static, ()>>,
     /// Why it stops, if that is before its time. Also said when the runtime is shut down around it.
     verdict: Option<Stopped>,
 }
@@ -400,6 +420,7 @@ impl Driver {
             client,
             seat,
             channel,
+            learning: None,
             verdict: Some(Stopped::shut_down()),
         }
     }
@@ -416,12 +437,23 @@ impl Driver {
             tokio::select! {
                 biased;
                 () = pump.wants.nudge.notified() => {}
+                () = learnt(self.learning.as_mut()) => self.learning = None,
                 turned = turn(&self.client, &mut self.channel) => if let Err(error) = turned {
                     self.verdict = Some(Stopped::because(error));
                     return;
+                } else if self.learning.is_none() && self.client.account_keys_are_news() {
+                    // Beside the channel: whoever changes the keys meanwhile needs its news.
+                    self.learning = Some(self.client.clone().follow_account_keys_later().boxed());
                 }
             }
         }
+    }
+}
+
+async fn learnt(learning: Option<&mut BoxFuture<'static, ()>>) {
+    match learning {
+        Some(learning) => learning.await,
+        None => std::future::pending().await,
     }
 }
 
@@ -438,8 +470,16 @@ impl Drop for Driver {
 ///
 /// Cancel safety: what was not applied is asked for again.
 async fn turn(client: &Client, channel: &mut Option<EventStream>) -> Result<()> {
-    if client.inner.pump.must_reload() {
-        return client.load_anew().await;
+    let pump = &client.inner.pump;
+    if pump.must_reload() {
+        // RTY-12, EVT-6: news that ask for another load each time must not load it for ever.
+        if pump.fruitless.load(Ordering::SeqCst) >= FRUITLESS {
+            pump.fruitless.store(0, Ordering::SeqCst);
+            return Err(senseless());
+        }
+        client.load_anew().await?;
+        pump.fruitless.fetch_add(1, Ordering::SeqCst);
+        return Ok(());
     }
     let position = client.position()?;
     let session = client.session_in_use();
@@ -479,6 +519,14 @@ async fn turn(client: &Client, channel: &mut Option<EventStream>) -> Result<()> 
 /// How often one refresh has the tree loaded: once if need be, and once if it found a load under way.
 const RELOADS: u32 = 2;
 
+/// How often the tree is loaded for those who follow the news, a minute apart, without any of the news being understood.
+const FRUITLESS: u32 = 3;
+
+fn senseless() -> Error {
+    let text = "the news make no sense, although the tree was loaded anew";
+    Error::new(ErrorKind::Protocol, text)
+}
+
 /// The least time that a refresh waits for an answer.
 pub(crate) const LEAST_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -492,6 +540,9 @@ fn channel_error(end: ChannelEnd) -> Error {
             format!("the service ended the event channel: {code}"),
         )
         .with_code(code),
+        ChannelEnd::Transport(kind) => {
+            mega_protocol::Error::Transport(TransportError::new(kind)).into()
+        }
         _ => Error::new(ErrorKind::Protocol, "the event channel has ended"),
     }
 }

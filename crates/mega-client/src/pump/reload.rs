@@ -1,6 +1,5 @@
 //! Loading the tree anew, when the events cannot be trusted to give the right one.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -12,6 +11,8 @@ use crate::Client;
 use crate::change::Change;
 use crate::client::Identity;
 use crate::error::{Error, ErrorKind, Result};
+use crate::tree::apply::Applier;
+use crate::tree::decrypt::Decrypter;
 use crate::tree::load::Loader;
 
 /// The least time between two reloads, so that they never become a loop (EVT-6).
@@ -70,27 +71,42 @@ impl Client {
         }
         let summary = loaded.map_err(Error::from)?;
         let (mut tree, keyring, _) = loader.finish();
+        if let Identity::FolderLink {
+            inside: Some(inside),
+        } = &self.inner.identity
+        {
+            crate::link::narrow(&mut tree, *inside)?;
+        }
         tree.position = Some(summary.sequence_number);
         tree.tag = summary.tag.clone();
-        *self
-            .inner
-            .keyring
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = keyring;
-        self.with_tree_mut(|current| {
+        let (me, keys_elsewhere) = self.whose();
+        let mut opened = Vec::new();
+        self.with_tree_and_keyring_mut(|current, current_keyring| {
             *current = tree;
+            // What was learnt while the tree was under way is not in the keyring that it was loaded with.
+            current_keyring.take_over(keyring, keys_elsewhere);
+            let mut applier = Applier {
+                tree: current,
+                keyring: current_keyring,
+                me,
+                keys_elsewhere,
+            };
+            applier.open_what_was_closed(&mut Decrypter::default(), &mut opened);
             if let Some(cache) = &self.inner.cache {
                 cache.replaced();
             }
             pump.past.arrive(summary.sequence_number);
             // From here on batches are applied again.
             pump.reload_wanted.store(false, Ordering::SeqCst);
-        });
-        let _ = self.inner.changes.send(Change::Reloaded);
-        pump.applied.send_modify(|known| {
-            if summary.tag > *known {
-                *known = summary.tag;
-            }
+            // Whoever watches reads the whole tree anew, so what has been opened in it is no news.
+            drop(opened);
+            let _ = self.inner.changes.send(Change::Reloaded);
+            // What the tree holds now, and be it less than before: a service that was restored from a backup counts from there.
+            pump.applied.send_modify(|known| {
+                if summary.tag.is_some() {
+                    *known = summary.tag;
+                }
+            });
         });
         pump.loads
             .send_modify(|count| *count = count.wrapping_add(1));
@@ -107,12 +123,10 @@ impl Client {
                 let elsewhere = account.has_keys_attribute();
                 Some(Loader::account(self.options().mask, keyring, elsewhere))
             }
-            Identity::FolderLink => {
-                // Of the link, also when this is a view of a folder in it.
-                let root = self
-                    .with_tree(|tree, _| tree.record(tree.roots().cloud?).map(|root| root.handle));
-                let root = root.ok_or_else(|| Error::not_found("the root of the link"))?;
-                let key = self.with_keyring(|keyring| keyring.share_key(root).cloned());
+            Identity::FolderLink { .. } => {
+                // The one key of the keyring, wherever in the link paths start.
+                let key = self
+                    .with_keyring(|keyring| keyring.shares().next().map(|(_, key)| key.clone()));
                 let key =
                     key.ok_or_else(|| Error::new(ErrorKind::Key, "the key of the link is gone"))?;
                 Some(Loader::folder_link(self.options().mask, key))

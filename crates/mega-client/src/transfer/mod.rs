@@ -10,6 +10,7 @@
 //! | `journal`, `carry_on` | what is needed to go on in a later process |
 //! | `save`, `local` | a file on disk: a random name until it is verified, no link followed |
 //! | `source`, `seal`, `send`, `spool` | content to the service: read once, encrypted ahead, parallel parts |
+//! | `same` | content that lies in the account already, so that nothing is sent |
 //! | `blocks` | an open file that several readers share |
 //! | `pipe` | content on its way from a writer to its upload |
 //! | `download`, `upload`, `read`, `write`, `writer`, `open`, `verify`, `fingerprint` | what a caller sees |
@@ -41,6 +42,7 @@ mod read;
 mod receipt;
 mod remote;
 mod retry;
+mod same;
 mod save;
 mod seal;
 mod send;

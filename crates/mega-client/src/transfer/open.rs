@@ -61,6 +61,8 @@ impl Client {
 ///
 /// [`NotFound`](ErrorKind::NotFound), [`IsADirectory`](ErrorKind::IsADirectory), [`Key`](ErrorKind::Key) if the node has no
 /// usable key.
+///
+/// Cancel safe: nothing is changed, and no request is made.
 #[derive(Debug)]
 #[must_use = "nothing happens until it is awaited"]
 pub struct Open {

@@ -88,7 +88,9 @@ impl Client {
         })?;
         let source = match &self.inner.identity {
             Identity::FileLink(link) => DownloadSource::Link(*link),
-            Identity::Account(_) | Identity::FolderLink => DownloadSource::Node(node.handle()),
+            Identity::Account(_) | Identity::FolderLink { .. } => {
+                DownloadSource::Node(node.handle())
+            }
         };
         let fingerprint = attributes::fingerprint_in(node.attribute_text()).and_then(|text| {
             let text = std::str::from_utf8(&text).ok()?;

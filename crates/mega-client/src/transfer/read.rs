@@ -152,8 +152,10 @@ impl IntoFuture for Read {
 ///
 /// # Errors
 ///
-/// [`Misuse`](crate::ErrorKind::Misuse) for a range that starts at or beyond the end of the file (unless both are
+/// [`Misuse`](crate::ErrorKind::Misuse) for a range that starts at or beyond the end of the file (of an empty file the range from 0 on is
 /// empty), ends before it starts, or is larger than the limit; else as for [`Read`].
+///
+/// Cancel safe: it can be dropped at any time.
 #[derive(Debug)]
 #[must_use = "nothing happens until it is awaited"]
 pub struct ReadRange {
@@ -181,7 +183,7 @@ impl ReadRange {
                         "the range {start}..{end} is reversed"
                     )));
                 }
-                if start >= size && !(start == size && end == start) {
+                if start >= size && (start, size) != (0, 0) {
                     return Err(Error::misuse(format!(
                         "the range starts at {start}, the file has {size} bytes"
                     )));

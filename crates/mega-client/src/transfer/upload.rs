@@ -7,17 +7,15 @@ use std::time::SystemTime;
 use mega_protocol::ApiCode;
 
 use super::BoxFuture;
-use super::integrity::IntegrityPolicy;
-use super::local::{blocking, local_bytes};
+use super::local::local_bytes;
 use super::progress::{Meter, Progress};
 use super::publish::{Folder, Spot, unix_time};
-use super::save::same_time;
+use super::same::{Known, copied, lies_there};
 use super::send::send;
-use super::source::{BoxedReader, LocalFile, Source};
-use super::verify::{Verdict, compare};
-use crate::error::{Error, Result};
+use super::source::{BoxedReader, Source};
+use crate::error::{Error, ErrorKind, Result};
 use crate::fs::{OnConflict, changed_meanwhile};
-use crate::node::{Node, SHOWN};
+use crate::node::Node;
 use crate::{Client, NodeHandle, Target};
 
 impl Client {
@@ -82,7 +80,7 @@ pub struct Upload {
 }
 
 /// How often an upload starts over since its completion token was refused.
-const TOKEN_REFUSALS: u32 = 2;
+pub(super) const TOKEN_REFUSALS: u32 = 2;
 
 /// What is uploaded.
 pub(crate) enum Content {
@@ -114,7 +112,8 @@ impl Upload {
     }
 
     /// What to do if the name is taken. The default is [`OnConflict::Replace`]: the file that is there becomes an
-    /// older version.
+    /// older version. With [`OnConflict::Update`] nothing is sent when the MAC over everything proves that it has this content already; what
+    /// a reader will give is not known before it is read, so that always takes the place.
     pub fn on_conflict(mut self, rule: OnConflict) -> Self {
         self.conflict = rule;
         self
@@ -258,12 +257,14 @@ impl Upload {
         if let Folder::Known(folder) = spot.folder {
             let there = client.children_named(folder, &spot.name);
             let file = there.into_iter().find(Node::is_file);
-            if let (true, Some(node), Some(path)) = (skip_identical, file, &local_path)
-                && same_file(&client, path, &node, modified).await?
+            let known = (skip_identical || rule == OnConflict::Update)
+                .then(|| Known::of(&content))
+                .flatten();
+            if let (Some(node), Some(known)) = (file, known)
+                && lies_there(&client, known, &node, rule, modified).await?
             {
-                if let Some(journals) = journal {
-                    let forgotten =
-                        client.forget_upload(journals, path.clone(), target.to_string());
+                if let (Some(journals), Some(path)) = (journal, local_path) {
+                    let forgotten = client.forget_upload(journals, path, target.to_string());
                     forgotten.await;
                 }
                 progress.expect(1, node.size());
@@ -307,6 +308,10 @@ impl Upload {
             }
             None => (None, None),
         };
+        if resumed.is_some() {
+            // Whether that run has made the node can only be told by a tree that is up to date.
+            client.refresh().await?;
+        }
         if let (Some(journal), Some(resumed), Folder::Known(folder)) =
             (&journal, &resumed, &spot.folder)
             && let Some(node) = client.made_before(*folder, resumed)
@@ -336,7 +341,7 @@ impl Upload {
                 .pop()
                 .unwrap_or_else(|| Err(Error::misuse("nothing was made")));
             if refusals == TOKEN_REFUSALS || !source.is_repeatable() || !token_refused(&node) {
-                break node;
+                break meaningless_token(node);
             }
             refusals += 1;
             tracing::info!(
@@ -354,87 +359,22 @@ impl Upload {
 
 /// Whether the service does not know the completion token: storage hosts give some that mean nothing, and they expire. A folder that is gone is
 /// no reason for this code, since the file is put into the rubbish bin then (api-and-transfers 5.4).
-fn token_refused(made: &Result<Node>) -> bool {
+pub(super) fn token_refused(made: &Result<Node>) -> bool {
     made.as_ref()
         .is_err_and(|error| error.code() == Some(ApiCode::ENOENT))
 }
 
-/// Lets the server copy a file of the same content, if there is one.
-async fn copied(
-    client: &Client,
-    path: &Path,
-    spot: &Spot,
-    rule: OnConflict,
-    modified: Option<SystemTime>,
-) -> Result<Option<Node>> {
-    let (wanted, found) = (path.to_path_buf(), client.clone());
-    let same = blocking(move || {
-        let local = LocalFile::open(&wanted)?;
-        let candidates = found.with_tree(|tree, _| {
-            let indices = tree.indices().filter(|index| {
-                tree.record(*index).is_some_and(|record| {
-                    !record.kind.is_folder() && record.size == local.stamp.size
-                })
-            });
-            indices
-                .filter_map(|index| tree.node(index))
-                .collect::<Vec<_>>()
-        });
-        for node in candidates {
-            let Ok(remote) = found.remote_file_of(&node) else {
-                continue;
-            };
-            if compare(&local.file, &remote, IntegrityPolicy::default(), None)?.is_equal() {
-                local.check()?;
-                return Ok(Some((node, modified.or(local.stamp.modified))));
-            }
-        }
-        Ok::<_, Error>(None)
-    })
-    .await??;
-    let Some((node, modified)) = same else {
-        return Ok(None);
-    };
-    let name = String::from_utf8_lossy(&SHOWN.encode(&spot.name)).into_owned();
-    let folder = client.folder_of(&spot.folder).await?;
-    let copy = client.copy(&node, folder).rename(name).on_conflict(rule);
-    let copy = copy.await?.node().clone();
-    match modified {
-        Some(modified)
-            if !copy
-                .modified()
-                .is_some_and(|time| same_time(Some(time), modified)) =>
-        {
-            client.set_modified(&copy, modified).await?;
-            let made = client.file_node(&Target::from(copy.handle()))?;
-            Ok(Some(made))
-        }
-        _ => Ok(Some(copy)),
+/// The error for a token that is refused to the end. The service's code sounds as if a node were missing.
+pub(super) fn meaningless_token(made: Result<Node>) -> Result<Node> {
+    if !token_refused(&made) {
+        return made;
     }
-}
-
-/// Whether a local file is the same as a node: by its time and the MAC over everything.
-async fn same_file(
-    client: &Client,
-    path: &Path,
-    node: &Node,
-    modified: Option<SystemTime>,
-) -> Result<bool> {
-    let Ok(remote) = client.remote_file_of(node) else {
-        return Ok(false);
-    };
-    let (path, wanted) = (path.to_path_buf(), node.modified());
-    blocking(move || {
-        let local = LocalFile::open(&path)?;
-        let time = modified.or(local.stamp.modified);
-        if local.stamp.size != remote.size || !wanted.is_some_and(|wanted| same_time(time, wanted))
-        {
-            return Ok(false);
-        }
-        let found = compare(&local.file, &remote, IntegrityPolicy::default(), None)?;
-        Ok(matches!(found, Verdict::Equal(_)))
+    made.map_err(|error| {
+        let text = "the service does not know the completion token that the storage host gave for the content";
+        Error::new(ErrorKind::Protocol, text)
+            .with_code(ApiCode::ENOENT)
+            .caused_by(error)
     })
-    .await?
 }
 
 impl IntoFuture for Upload {

@@ -94,6 +94,8 @@ impl Client {
 ///
 /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such node or local file,
 /// [`Key`](crate::ErrorKind::Key) if the node has no usable key, [`Io`](crate::ErrorKind::Io).
+///
+/// Cancel safe: nothing is changed. A comparison that has begun reads the local file to its end; [`progress`](Self::progress) stops that, too.
 #[derive(Debug)]
 #[must_use = "nothing happens until it is awaited"]
 pub struct Verify {
@@ -124,7 +126,10 @@ impl IntoFuture for Verify {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let remote = self.client.remote_file(&self.target)?;
+            let remote = self
+                .client
+                .remote_file(&self.target)
+                .map_err(|error| error.during("verify").about(self.target.to_string()))?;
             let (path, policy) = (self.local.clone(), self.policy);
             let progress = self.progress.clone();
             let work = async {
@@ -205,6 +210,46 @@ pub(crate) fn compare(
             meter.add(u64::try_from(got).unwrap_or(0));
         }
     }
+    verdict(verifier, remote, policy)
+}
+
+/// The same for a content in memory. It computes for as long as that takes.
+pub(crate) fn compare_bytes(
+    bytes: &[u8],
+    remote: &RemoteFile,
+    policy: IntegrityPolicy,
+) -> Result<Verdict> {
+    let local = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    if local != remote.size {
+        return Ok(Verdict::DifferentSize {
+            local,
+            remote: remote.size,
+        });
+    }
+    let samples = remote.length_proof(policy, |legacy| {
+        sample_crc(remote.size, legacy, |at, sample| {
+            let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..));
+            let found = rest.and_then(|rest| rest.get(..sample.len()));
+            sample.copy_from_slice(found.ok_or(std::io::ErrorKind::UnexpectedEof)?);
+            Ok(())
+        })
+    });
+    if samples.is_err() {
+        return Ok(Verdict::DifferentContent);
+    }
+    let mut verifier = ContentVerifier::new(&content_key(&remote.key).0, remote.size);
+    verifier
+        .update(bytes)
+        .map_err(|error| Error::misuse("the chunk MACs cannot be collected").caused_by(error))?;
+    verdict(verifier, remote, policy)
+}
+
+/// What the MAC of a content says, once all of it was seen.
+fn verdict(
+    verifier: ContentVerifier,
+    remote: &RemoteFile,
+    policy: IntegrityPolicy,
+) -> Result<Verdict> {
     let integrity = match verifier.finish(&remote.meta_mac(), policy.mac()) {
         Ok(found) => Integrity::from_match(found),
         Err(LocalMismatch::Shorter { actual, .. }) => {

@@ -62,6 +62,8 @@ impl Client {
 /// Those of [`Upload`] that can be told before there is any content: [`AlreadyExists`](ErrorKind::AlreadyExists),
 /// [`IsADirectory`](ErrorKind::IsADirectory), [`NotADirectory`](ErrorKind::NotADirectory), [`NotFound`](ErrorKind::NotFound),
 /// [`Precondition`](ErrorKind::Precondition), [`AccessDenied`](ErrorKind::AccessDenied).
+///
+/// Cancel safe: nothing is sent before there is content.
 #[must_use = "nothing happens until it is awaited"]
 #[derive(Debug)]
 pub struct OpenWriter {
@@ -173,6 +175,8 @@ impl FileWriter {
     ///
     /// Those of [`Upload`]; [`SourceChanged`](ErrorKind::SourceChanged) if another number of bytes was written than
     /// was [said](OpenWriter::size). Then there is no node, except with [`OutcomeUnknown`](ErrorKind::OutcomeUnknown).
+    ///
+    /// Cancel safety: when the future is dropped before the node is made, no node is made. While it is being made, it may or may not appear.
     pub async fn close(mut self) -> Result<Node> {
         poll_fn(|context| self.poll_end(context)).await
     }

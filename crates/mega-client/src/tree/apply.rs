@@ -2,7 +2,7 @@
 //!
 //! Applying a packet twice gives the same tree (EVT-3); a packet that makes no sense asks for a reload instead of guessing (EVT-2).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use mega_crypto::{NodeHandle as CryptoHandle, open_own_share_key};
 use mega_protocol::NodeHandle;
@@ -16,7 +16,7 @@ use super::arena::{Flags, Index};
 use super::decrypt::Decrypter;
 use super::edit::Inserted;
 use super::load::store_node;
-use super::{IncomingShare, LinkRecord, Tree};
+use super::{IncomingShare, LinkRecord, RawSecrets, Tree};
 use crate::change::Change;
 use crate::keyring::Keyring;
 use crate::node::{AccessLevel, Trouble};
@@ -28,6 +28,8 @@ pub(crate) struct Applied {
     pub(crate) changes: Vec<Change>,
     /// The packets cannot be trusted to have given the right tree; load it anew.
     pub(crate) reload: bool,
+    /// The version of `^!keys` that the service has told of.
+    pub(crate) account_keys: Option<String>,
     /// The highest tag among the packets.
     pub(crate) tag: Option<SequenceTag>,
     /// The highest tag that a packet with another one follows: all of its packets are in the tree. A move is two packets of one tag,
@@ -112,8 +114,17 @@ impl Applier<'_> {
                 self.tree.people.answered(*invitation);
                 changes.push(Change::Contacts);
             }
-            Packet::UserAttributes(_)
-            | Packet::Purchase(_)
+            Packet::UserAttributes(change) => {
+                changes.push(Change::Account);
+                if self.me == Some(change.user) {
+                    let mut versions = change.changes.iter();
+                    let keys = versions.rfind(|(name, _)| name == "^!keys");
+                    if let Some((_, version)) = keys {
+                        applied.account_keys = Some(version.clone());
+                    }
+                }
+            }
+            Packet::Purchase(_)
             | Packet::PaymentReminder
             | Packet::StorageAllowanceChanged
             | Packet::EmailChanged { .. }
@@ -127,6 +138,7 @@ impl Applier<'_> {
 
     fn new_nodes(&mut self, new: &NewNodes, decrypter: &mut Decrypter, changes: &mut Vec<Change>) {
         let mut come = Vec::new();
+        let mut through_shares = HashMap::new();
         for record in &new.nodes {
             let raw = record.as_raw();
             if self.is_as_it_was(&raw) {
@@ -141,8 +153,18 @@ impl Applier<'_> {
             let inserted = store_node(self.tree, decrypter, self.keyring, &raw);
             if let Inserted::New(index) | Inserted::Known(index) = inserted {
                 come.push((index, moving, before));
+                if self.tree.opened.last().map(|&(opened, _)| opened) == Some(index) {
+                    through_shares.insert(index, record);
+                }
             }
         }
+        self.tree.close_strays(decrypter, self.keyring, |index| {
+            let raw = through_shares.get(&index)?.as_raw();
+            Some(RawSecrets {
+                key: raw.key.into(),
+                attributes: raw.attributes.into(),
+            })
+        });
         // Before anybody is told of a forged node by its name.
         let indices: Vec<Index> = come.iter().map(|(index, ..)| *index).collect();
         let spliced = self.tree.check_new_keys(&indices);
@@ -244,8 +266,8 @@ impl Applier<'_> {
         let (kind, key) = (record.kind, record.key);
         if let Some(field) = &change.attributes {
             match decrypter.attributes(kind, &key, field) {
-                Ok(text) => self.tree.set_text(index, text),
-                Err(trouble) => self.unreadable(index, trouble, field),
+                Ok(text) => self.tree.set_readable(index, text),
+                Err(trouble) => self.unreadable(index, trouble, field, decrypter),
             }
         }
         if let Some(created) = change.created
@@ -257,14 +279,53 @@ impl Applier<'_> {
     }
 
     /// New attributes that do not decrypt: the node stays, marked, and keeps what it needs for another try (NOD-6).
-    fn unreadable(&mut self, index: Index, trouble: Trouble, field: &str) {
+    ///
+    /// One whose key could not be proven so far has the proof in them, perhaps.
+    fn unreadable(
+        &mut self,
+        index: Index,
+        trouble: Trouble,
+        field: &str,
+        decrypter: &mut Decrypter,
+    ) {
         let known = self.tree.raw(index).map(|raw| raw.key.clone());
         self.tree.set_text(index, &[]);
         if let Some(key) = known {
             self.tree.set_raw(index, key, field.into());
-        } else if let Some(record) = self.tree.record_mut(index) {
+            self.open_again(vec![index], decrypter);
+        } else if let Some(record) = self.tree.record_mut(index)
+            && matches!(record.trouble, None | Some(Trouble::NoName))
+        {
+            // What is worse stays: a forged key does not become sound by attributes.
             record.trouble = Some(trouble);
         }
+    }
+
+    /// Tries nodes without a key again. Gives those back that are open now.
+    fn open_again(&mut self, closed: Vec<Index>, decrypter: &mut Decrypter) -> Vec<Index> {
+        let mut secrets: HashMap<Index, RawSecrets> = HashMap::new();
+        let mut open = Vec::new();
+        for index in closed {
+            let Some(raw) = self.tree.raw(index).cloned() else {
+                continue;
+            };
+            let Some(kind) = self.tree.record(index).map(|record| record.kind) else {
+                continue;
+            };
+            let tree = &mut *self.tree;
+            let opened = decrypter.again(kind, &raw, self.keyring, |key, text, opener| {
+                tree.decrypted(index, key, text, opener);
+            });
+            if opened.is_ok() {
+                open.push(index);
+                secrets.insert(index, raw);
+            }
+        }
+        self.tree.close_strays(decrypter, self.keyring, |index| {
+            secrets.get(&index).cloned()
+        });
+        open.retain(|&index| self.tree.raw(index).is_none());
+        open
     }
 
     fn share(
@@ -286,9 +347,18 @@ impl Applier<'_> {
                     .is_some_and(|me| target == OutgoingShareTarget::User(me))
             })
         {
-            // The share has ended: what lies in it is out of our sight.
-            self.remove(change.node, changes);
-        } else if let Some(index) = self.tree.find(change.node) {
+            // What lies in it is out of our sight, unless it lies in another share (SDK `MegaClient::mergenewshare`).
+            let nested = self.tree.find(change.node).filter(|&index| {
+                let record = self.tree.record(index);
+                record.is_some_and(|record| record.parent != Index::NONE)
+            });
+            match nested {
+                Some(index) => self.tree.end_incoming(index),
+                None => self.remove(change.node, changes),
+            }
+        } else if let Some(index) = self.tree.find(change.node)
+            && !self.tree.cannot_be_incoming(index)
+        {
             let access = change.access.map(|access| match access {
                 mega_protocol::AccessLevel::ReadWrite => AccessLevel::ReadWrite,
                 mega_protocol::AccessLevel::Full => AccessLevel::Full,
@@ -335,20 +405,8 @@ impl Applier<'_> {
         decrypter: &mut Decrypter,
         changes: &mut Vec<Change>,
     ) {
-        for index in self.tree.raw_indices() {
-            let Some(raw) = self.tree.raw(index).cloned() else {
-                continue;
-            };
-            let Some(kind) = self.tree.record(index).map(|record| record.kind) else {
-                continue;
-            };
-            let tree = &mut *self.tree;
-            let opened = decrypter.again(kind, &raw, self.keyring, |key, text, foreign| {
-                tree.decrypted(index, key, text, foreign);
-            });
-            if opened.is_ok() {
-                self.report(index, changes, Change::Updated);
-            }
+        for index in self.open_again(self.tree.raw_indices(), decrypter) {
+            self.report(index, changes, Change::Updated);
         }
     }
 

@@ -11,13 +11,12 @@
 //! node after the other; when a handle came twice, that is what is done.
 
 use mega_protocol::NodeHandle;
-use zeroize::Zeroize;
 
 use super::arena::{Flags, Index, Record};
 use super::edit::{Inserted, NewNode};
 use super::table::Table;
 use super::{Tree, reuse};
-use crate::node::{NodeKind, Trouble};
+use crate::node::NodeKind;
 
 impl Tree {
     /// Stores a node of a load. The index is good for [`Tree::set_share`] and [`Tree::set_cloud_root`]; a node that came before
@@ -160,22 +159,27 @@ impl Tree {
     /// The same in the order of arrival, for lists in which a handle comes twice (TRE-2, TRE-3).
     fn place_one_by_one(&mut self) {
         self.by_handle = Table::default();
+        // In the order of the indices until here.
+        let opened = std::mem::take(&mut self.opened);
         for index in self.records.indices() {
             let Some(handle) = self.records.get(index).map(|record| record.handle) else {
                 continue;
             };
             if let Some(known) = self.find(handle) {
-                self.merge(known, index);
+                self.merge(known, index, &opened);
                 continue;
             }
             self.add_handle(index, handle);
             self.place_waiting(index);
             self.adopt(index, handle);
         }
+        self.opened.extend(opened);
     }
 
     /// A node has come again: the one that is known takes over what it lacks, and the other one goes.
-    fn merge(&mut self, known: Index, again: Index) {
+    fn merge(&mut self, known: Index, again: Index, opened: &[(Index, NodeHandle)]) {
+        let opener = opened.binary_search_by_key(&again, |&(index, _)| index);
+        let opener = opener.ok().and_then(|at| opened.get(at));
         let text = self.text_of(again).to_vec();
         let Some(record) = self.records.get_mut(again) else {
             return;
@@ -184,7 +188,7 @@ impl Tree {
             key: record.key,
             text: &text,
             trouble: record.trouble,
-            foreign: record.flags.has(Flags::FOREIGN),
+            opener: opener.map(|&(_, share)| share),
             share_root: record.flags.has(Flags::SHARE_ROOT),
             ..NewNode::bare(record.handle, record.take_parent(), record.kind)
         };
@@ -240,60 +244,11 @@ impl Tree {
             reached.set(step.index);
         }
     }
-
-    /// NOD-3: a share key opens nodes of its share only. A node that was opened by one and lies in no share is closed again.
-    pub(crate) fn check_foreign_keys(&mut self) {
-        if !self.sum.foreign {
-            return;
-        }
-        let given_out = self.records.given_out();
-        let (mut known, mut inside) = (Marks::new(given_out), Marks::new(given_out));
-        let (mut strays, mut way) = (Vec::new(), Vec::new());
-        for index in self.records.indices() {
-            let record = self.records.get(index);
-            if !record.is_some_and(|record| record.flags.has(Flags::FOREIGN)) {
-                continue;
-            }
-            let mut at = index;
-            let within = loop {
-                if known.has(at) {
-                    break inside.has(at);
-                }
-                let Some(record) = self.records.get(at) else {
-                    break false;
-                };
-                way.push(at);
-                if record.flags.has(Flags::SHARE_ROOT) || self.is_shared_out(record.handle) {
-                    break true;
-                }
-                at = record.parent;
-            };
-            for at in way.drain(..) {
-                known.set(at);
-                if within {
-                    inside.set(at);
-                }
-            }
-            if !within {
-                strays.push(index);
-            }
-        }
-        for index in strays {
-            self.set_text(index, &[]);
-            if let Some(record) = self.records.get_mut(index) {
-                record.key.zeroize();
-                record.trouble = Some(Trouble::NoKey);
-                self.sum.troubled = true;
-            }
-        }
-    }
 }
 
 /// What can be said of all nodes that were ever stored, so that what is not there is not looked for.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Sum {
-    /// A key came through a share.
-    pub(super) foreign: bool,
     /// Something is wrong with a node.
     pub(super) troubled: bool,
     /// How many pieces of own keys there are.
@@ -304,7 +259,6 @@ impl Sum {
     /// A record is stored.
     #[inline]
     pub(super) fn add(&mut self, record: &Record) {
-        self.foreign |= record.flags.has(Flags::FOREIGN);
         self.troubled |= record.trouble.is_some();
         self.pieces = self.pieces.saturating_add(reuse::count(record));
     }
@@ -329,10 +283,10 @@ impl Family {
 }
 
 /// One bit for each record.
-struct Marks(Vec<u64>);
+pub(super) struct Marks(Vec<u64>);
 
 impl Marks {
-    fn new(records: usize) -> Self {
+    pub(super) fn new(records: usize) -> Self {
         Self(vec![0; records.div_ceil(64)])
     }
 
@@ -343,12 +297,12 @@ impl Marks {
     }
 
     /// `false` also for [`Index::NONE`].
-    fn has(&self, index: Index) -> bool {
+    pub(super) fn has(&self, index: Index) -> bool {
         let (word, bit) = Self::place(index);
         self.0.get(word).is_some_and(|word| word & bit != 0)
     }
 
-    fn set(&mut self, index: Index) {
+    pub(super) fn set(&mut self, index: Index) {
         let (word, bit) = Self::place(index);
         if let Some(word) = self.0.get_mut(word) {
             *word |= bit;

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use mega_crypto::attributes::{Members, decrypt_in_place};
-use mega_crypto::{KeyOrigin, KeyString, LocatedNodeKey, NodeKey, base64};
-use mega_protocol::{NodeDefects, RawNode};
+use mega_crypto::{KeyOrigin, KeyString, LocatedNodeKey, NodeKey, WrappingKeys, base64};
+use mega_protocol::{NodeDefects, NodeHandle, RawNode};
 use zeroize::Zeroizing;
 
 use super::RawSecrets;
@@ -24,7 +24,7 @@ pub(crate) struct Decrypter {
 /// A key and attributes.
 pub(super) struct Opened<'b> {
     pub(super) key: [u8; 32],
-    pub(super) foreign: bool,
+    pub(super) opener: Option<NodeHandle>,
     pub(super) attributes: Attributes<'b>,
 }
 
@@ -41,7 +41,7 @@ impl<'b> Attributes<'b> {
         let mut name = None;
         for member in Members::new(text) {
             let (member, value) = member.map_err(|_| Trouble::BadAttributes)?;
-            if name.is_none() && member.is(attributes::NAME) {
+            if member.is(attributes::NAME) {
                 name = Some(value.bytes());
             }
         }
@@ -62,7 +62,7 @@ impl Decrypter {
         store: impl FnOnce(&NewNode<'_>) -> T,
     ) -> T {
         let located = locate(raw.key, kind_of(raw.kind), keyring);
-        let key = located.and_then(|located| Ok((open_key(&located)?, is_foreign(&located))));
+        let key = located.and_then(|located| Ok((open_key(&located)?, opener(&located))));
         store(&new_node(raw, open(key, raw.attributes, &mut self.buffer)))
     }
 
@@ -77,18 +77,18 @@ impl Decrypter {
         Ok(read_attributes(&key, field, &mut self.buffer)?.text)
     }
 
-    /// Tries a node again that could not be opened before.
+    /// Tries a node again that could not be opened before. `store` gets the key, the attributes, and the share through which it was opened.
     pub(crate) fn again<T>(
         &mut self,
         kind: NodeKind,
         raw: &RawSecrets,
-        keyring: &Keyring,
-        store: impl FnOnce([u8; 32], &[u8], bool) -> T,
+        keys: &impl WrappingKeys,
+        store: impl FnOnce([u8; 32], &[u8], Option<NodeHandle>) -> T,
     ) -> Result<T, Trouble> {
-        let located = locate(&raw.key, kind, keyring)?;
-        let key = open_key(&located).map(|key| (key, is_foreign(&located)));
+        let located = locate(&raw.key, kind, keys)?;
+        let key = open_key(&located).map(|key| (key, opener(&located)));
         let opened = open(key, &raw.attributes, &mut self.buffer)?;
-        Ok(store(opened.key, opened.attributes.text, opened.foreign))
+        Ok(store(opened.key, opened.attributes.text, opened.opener))
     }
 }
 
@@ -96,7 +96,7 @@ impl Decrypter {
 pub(super) fn locate<'k>(
     key: &str,
     kind: NodeKind,
-    keyring: &'k Keyring,
+    keys: &'k impl WrappingKeys,
 ) -> Result<LocatedNodeKey<'k>, Trouble> {
     let kind = match kind {
         NodeKind::File => mega_crypto::NodeKind::File,
@@ -104,15 +104,19 @@ pub(super) fn locate<'k>(
         _ => return Err(Trouble::NoKey),
     };
     KeyString::new(key)
-        .locate(kind, keyring)
+        .locate(kind, keys)
         .map_err(|error| match error {
             mega_crypto::Error::NoUsableKey | mega_crypto::Error::NeedsPrivateKey => Trouble::NoKey,
             _ => Trouble::BadKey,
         })
 }
 
-pub(super) fn is_foreign(located: &LocatedNodeKey<'_>) -> bool {
-    matches!(located.origin, KeyOrigin::Share(_))
+/// The share whose key opens it; `None` for the master key.
+pub(super) fn opener(located: &LocatedNodeKey<'_>) -> Option<NodeHandle> {
+    match located.origin {
+        KeyOrigin::Share(share) => Some(NodeHandle::from_bytes(share.to_bytes())),
+        _ => None,
+    }
 }
 
 fn open_key(located: &LocatedNodeKey<'_>) -> Result<NodeKey, Trouble> {
@@ -121,15 +125,15 @@ fn open_key(located: &LocatedNodeKey<'_>) -> Result<NodeKey, Trouble> {
 }
 
 fn open<'b>(
-    key: Result<(NodeKey, bool), Trouble>,
+    key: Result<(NodeKey, Option<NodeHandle>), Trouble>,
     field: &str,
     buffer: &'b mut Vec<u8>,
 ) -> Result<Opened<'b>, Trouble> {
-    let (key, foreign) = key?;
+    let (key, opener) = key?;
     let attributes = read_attributes(&key, field, buffer)?;
     Ok(Opened {
         key: key_bytes(&key),
-        foreign,
+        opener,
         attributes,
     })
 }
@@ -175,7 +179,14 @@ pub(super) fn new_node<'a>(raw: &RawNode<'a>, opened: Result<Opened<'a>, Trouble
     match opened {
         Ok(opened) => {
             new.key = opened.key;
-            new.foreign = opened.foreign;
+            new.opener = opened.opener;
+            // NOD-3: should that share not be where the node lies, another entry of its key may be for one that is.
+            if opened.opener.is_some() && raw.key.contains('/') {
+                new.raw = Some(RawSecrets {
+                    key: raw.key.into(),
+                    attributes: raw.attributes.into(),
+                });
+            }
             new.text = opened.attributes.text;
             if opened.attributes.name.is_none() {
                 new.trouble = Some(Trouble::NoName);

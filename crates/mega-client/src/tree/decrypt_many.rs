@@ -5,12 +5,11 @@
 
 use mega_crypto::attributes::{decrypt_many, text_in};
 use mega_crypto::{AttributeKey, FileKey, FolderKey, KeyCipher, WrappedNodeKey, base64};
-use mega_protocol::RawNode;
+use mega_protocol::{NodeHandle, RawNode};
 use zeroize::Zeroize;
 
 use super::decrypt::{
-    Attributes, Decrypter, MOST_CHARACTERS, Opened, decode_field, is_foreign, kind_of, locate,
-    new_node,
+    Attributes, Decrypter, MOST_CHARACTERS, Opened, decode_field, kind_of, locate, new_node, opener,
 };
 use super::edit::NewNode;
 use crate::keyring::Keyring;
@@ -51,22 +50,22 @@ impl Decrypter {
                 .split_at_mut_checked(len)
                 .unwrap_or_default();
             rest = more;
-            states.push(origin.and_then(|foreign| {
+            states.push(origin.and_then(|opener| {
                 let key = attribute_key(kind_of(raw.kind), key)?;
                 decode_field(raw.attributes, data)?;
                 fields.push((key, data));
-                Ok(foreign)
+                Ok(opener)
             }));
         }
         decrypt_many(&mut fields);
         let mut fields = fields.iter();
         for ((raw, state), key) in nodes.iter().zip(states).zip(keys) {
-            let opened = state.and_then(|foreign| {
+            let opened = state.and_then(|opener| {
                 let (_, data) = fields.next().ok_or(Trouble::BadAttributes)?;
                 let text = text_in(data).map_err(|_| Trouble::BadAttributes)?;
                 Ok(Opened {
                     key: bytes_of(kind_of(raw.kind), key),
-                    foreign,
+                    opener,
                     attributes: Attributes::new(text)?,
                 })
             });
@@ -78,12 +77,12 @@ impl Decrypter {
     }
 }
 
-/// Decrypts the keys of all nodes into their blocks. Gives for each whether it came through a share, or what is wrong.
+/// Decrypts the keys of all nodes into their blocks. Gives for each the share whose key opens it, or what is wrong.
 fn unwrap_keys(
     nodes: &[RawNode<'_>],
     keyring: &Keyring,
     keys: &mut [[[u8; 16]; 2]],
-) -> Vec<Result<bool, Trouble>> {
+) -> Vec<Result<Option<NodeHandle>, Trouble>> {
     let mut origins = Vec::with_capacity(nodes.len());
     let mut neighbour = None;
     let mut run: Option<(usize, &KeyCipher)> = None;
@@ -92,7 +91,7 @@ fn unwrap_keys(
             break;
         };
         origins.push(match wrapped(&mut neighbour, raw, keyring, blocks) {
-            Ok((cipher, foreign)) => {
+            Ok((cipher, opener)) => {
                 match run {
                     Some((_, same)) if std::ptr::eq(cipher, same) => {}
                     _ => {
@@ -100,7 +99,7 @@ fn unwrap_keys(
                         run = Some((at, cipher));
                     }
                 }
-                Ok(foreign)
+                Ok(opener)
             }
             Err(trouble) => Err(trouble),
         });
@@ -121,7 +120,7 @@ fn decrypt_run(run: Option<(usize, &KeyCipher)>, keys: &mut [[[u8; 16]; 2]]) {
 struct Neighbour<'r, 'k> {
     owner: &'r [u8],
     cipher: &'k KeyCipher,
-    foreign: bool,
+    opener: Option<NodeHandle>,
 }
 
 /// Puts the wrapped key of a node into its blocks. Neighbours nearly always have keys for one owner, who then is looked up once.
@@ -130,13 +129,13 @@ fn wrapped<'r, 'k>(
     raw: &RawNode<'r>,
     keyring: &'k Keyring,
     blocks: &mut [[u8; 16]; 2],
-) -> Result<(&'k KeyCipher, bool), Trouble> {
+) -> Result<(&'k KeyCipher, Option<NodeHandle>), Trouble> {
     let (key, kind) = (raw.key.as_bytes(), kind_of(raw.kind));
     if let Some(known) = neighbour
         && let Some(text) = key.strip_prefix(known.owner)
         && only_key(text, kind, blocks)
     {
-        return Ok((known.cipher, known.foreign));
+        return Ok((known.cipher, known.opener));
     }
     *neighbour = None;
     let located = locate(raw.key, kind, keyring)?;
@@ -148,7 +147,7 @@ fn wrapped<'r, 'k>(
         }
         WrappedNodeKey::Folder(wrapped) => *blocks = [wrapped, [0; 16]],
     }
-    let (cipher, foreign) = (located.cipher, is_foreign(&located));
+    let (cipher, opener) = (located.cipher, opener(&located));
     let colon = key.iter().position(|byte| *byte == b':');
     if let Some(owner) = colon.and_then(|colon| key.get(..=colon))
         && !key.contains(&b'/')
@@ -156,10 +155,10 @@ fn wrapped<'r, 'k>(
         *neighbour = Some(Neighbour {
             owner,
             cipher,
-            foreign,
+            opener,
         });
     }
-    Ok((cipher, foreign))
+    Ok((cipher, opener))
 }
 
 /// Whether a text of the usual length is a wrapped key and nothing else: `/` begins another entry.

@@ -27,7 +27,8 @@ pub(crate) struct NewNode<'a> {
     /// The file attribute string (`fa`).
     pub(crate) tail: &'a [u8],
     pub(crate) trouble: Option<Trouble>,
-    pub(crate) foreign: bool,
+    /// The share whose key opened it; `None` for the master key, and for what is closed.
+    pub(crate) opener: Option<NodeHandle>,
     pub(crate) share_root: bool,
     /// The undecrypted `k` and `a`, kept when they could not be used yet.
     pub(crate) raw: Option<RawSecrets>,
@@ -47,7 +48,7 @@ impl NewNode<'_> {
             name: None,
             tail: &[],
             trouble: None,
-            foreign: false,
+            opener: None,
             share_root: false,
             raw: None,
         }
@@ -102,7 +103,7 @@ impl Tree {
             None => self.hash_of_name_in(new.text),
         };
         let mut flags = Flags::default();
-        flags.set(Flags::FOREIGN, new.foreign);
+        flags.set(Flags::FOREIGN, new.opener.is_some());
         flags.set(Flags::SHARE_ROOT, new.share_root);
         flags.set(Flags::NAMED, name.is_some());
         let mut record = Record {
@@ -128,6 +129,9 @@ impl Tree {
         let index = self.records.insert(record)?;
         if let Some(raw) = &new.raw {
             self.raw.insert(index, raw.clone());
+        }
+        if let Some(opener) = new.opener {
+            self.opened.push((index, opener));
         }
         Some(index)
     }
@@ -224,7 +228,7 @@ impl Tree {
             None => return,
         };
         if missing_key && new.trouble.is_none() {
-            self.decrypted(index, new.key, new.text, new.foreign);
+            self.decrypted(index, new.key, new.text, new.opener);
         }
         if new.share_root {
             self.share_roots.insert(index);
@@ -241,15 +245,35 @@ impl Tree {
         }
     }
 
-    /// Gives a node the key and attributes it lacked.
-    pub(crate) fn decrypted(&mut self, index: Index, key: [u8; 32], text: &[u8], foreign: bool) {
+    /// Gives a node the key and attributes it lacked. What a share has opened is to be [checked](Self::close_strays) afterwards.
+    pub(crate) fn decrypted(
+        &mut self,
+        index: Index,
+        key: [u8; 32],
+        text: &[u8],
+        opener: Option<NodeHandle>,
+    ) {
         self.raw.remove(&index);
+        if let Some(opener) = opener {
+            self.opened.push((index, opener));
+        }
         if let Some(record) = self.records.get_mut(index) {
             record.key = key;
-            record.flags.set(Flags::FOREIGN, foreign);
+            record.flags.set(Flags::FOREIGN, opener.is_some());
             if record.trouble != Some(Trouble::Quarantined) {
                 record.trouble = None;
             }
+            self.sum.add(record);
+        }
+        self.set_text(index, text);
+    }
+
+    /// Replaces the attributes of a node by others that were read under its key: whatever was wrong with the earlier ones is over.
+    pub(crate) fn set_readable(&mut self, index: Index, text: &[u8]) {
+        if let Some(record) = self.records.get_mut(index)
+            && record.trouble == Some(Trouble::BadAttributes)
+        {
+            record.trouble = None;
         }
         self.set_text(index, text);
     }

@@ -90,7 +90,9 @@ impl Loader {
     /// Ends the load.
     pub(crate) fn finish(mut self) -> (Tree, Keyring, LoadReport) {
         self.tree.finish_load();
-        self.tree.check_foreign_keys();
+        self.tree.drop_false_shares();
+        self.tree
+            .close_strays(&mut self.decrypter, &self.keyring, |_| None);
         self.tree.check_all_keys();
         let mut report = self.report;
         if !self.tree.is_troubled() {
@@ -205,6 +207,11 @@ pub(crate) fn store_node(
     }
     let inserted = decrypter.node(raw, keyring, |new| tree.insert(new));
     note_share(tree, inserted, raw);
+    if let (Inserted::New(index) | Inserted::Known(index), Some(_)) = (inserted, raw.share)
+        && tree.cannot_be_incoming(index)
+    {
+        tree.end_incoming(index);
+    }
     inserted
 }
 

@@ -18,8 +18,10 @@ pub(crate) mod decrypt;
 mod decrypt_many;
 pub(crate) mod edit;
 mod hashes;
+mod incoming;
 pub(crate) mod load;
 pub(crate) mod names;
+pub(crate) mod openers;
 pub(crate) mod path;
 pub(crate) mod people;
 pub(crate) mod reuse;
@@ -81,6 +83,8 @@ pub(crate) struct Tree {
     waiting: HashMap<NodeHandle, Vec<Index>>,
     /// What could not be decrypted.
     raw: HashMap<Index, RawSecrets>,
+    /// Nodes that a share key has opened, with the share, until it is known whether they lie in it (NOD-3).
+    opened: Vec<(Index, NodeHandle)>,
     links: HashMap<NodeHandle, LinkRecord>,
     shares: HashMap<Index, IncomingShare>,
     /// Contacts, invitations, outgoing shares.
@@ -114,6 +118,7 @@ impl Tree {
             share_roots: BTreeSet::new(),
             waiting: HashMap::new(),
             raw: HashMap::new(),
+            opened: Vec::new(),
             links: HashMap::new(),
             shares: HashMap::new(),
             people: people::People::default(),
@@ -232,6 +237,15 @@ impl Tree {
     pub(crate) fn share_above(&self, index: Index) -> Option<(Index, IncomingShare)> {
         self.ancestors(index)
             .find_map(|above| Some((above, self.share(above)?)))
+    }
+
+    /// The account has a copy of a node's key now that no share is needed for.
+    pub(crate) fn has_own_key(&mut self, node: NodeHandle, key: &mega_crypto::NodeKey) {
+        if let Some(record) = self.find(node).and_then(|index| self.record_mut(index))
+            && record.key == decrypt::key_bytes(key)
+        {
+            record.flags.set(Flags::FOREIGN, false);
+        }
     }
 
     /// A copy of everything a caller may ask about a node.

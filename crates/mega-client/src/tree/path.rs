@@ -48,9 +48,10 @@ impl PathParts {
 fn parts_of(path: &str) -> impl Iterator<Item = Result<Cow<'_, [u8]>, Error>> {
     path.split('/').filter_map(move |part| match part {
         "" | "." => None,
-        ".." => Some(Err(Error::misuse(format!(
-            "the path {path:?} contains \"..\"; name the place from the root instead"
-        )))),
+        ".." => Some(Err(Error::misuse(
+            "the path contains \"..\"; name the place from the root instead",
+        )
+        .about(path))),
         part => Some(Ok(SHOWN.decode(part.as_bytes()))),
     })
 }

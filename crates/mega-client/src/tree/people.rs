@@ -106,6 +106,22 @@ impl People {
         self.shares.contains_key(&node)
     }
 
+    /// Whether a folder is open to visitors of a link.
+    pub(crate) fn is_open(&self, node: NodeHandle) -> bool {
+        let mut targets = self.shared_with(node).iter();
+        targets.any(|(target, _)| *target == OutgoingShareTarget::Everyone)
+    }
+
+    /// The address of whoever has not answered the invitation that a share waits for.
+    pub(crate) fn invited(&self, target: OutgoingShareTarget) -> Option<&PrivateText> {
+        match target {
+            OutgoingShareTarget::Pending(invitation) => {
+                self.outgoing.get(&invitation)?.email.as_ref()
+            }
+            _ => None,
+        }
+    }
+
     /// With whom a folder is shared.
     pub(crate) fn shared_with(&self, node: NodeHandle) -> &[(OutgoingShareTarget, AccessLevel)] {
         self.shares

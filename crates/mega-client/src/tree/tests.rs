@@ -6,9 +6,11 @@ use proptest::prelude::*;
 
 use super::Tree;
 use super::arena::{Flags, Index};
+use super::decrypt::Decrypter;
 use super::edit::{Inserted, NewNode};
 use super::path::PathParts;
 use crate::by_path::by_path;
+use crate::keyring::Keyring;
 use crate::node::{NodeKind, Trouble};
 
 const ROOT: u32 = 1;
@@ -37,7 +39,7 @@ fn put(tree: &mut Tree, number: u32, parent: Option<u32>, kind: NodeKind, name: 
         name: None,
         tail: b"",
         trouble: None,
-        foreign: false,
+        opener: None,
         share_root: false,
         raw: None,
     })
@@ -301,36 +303,53 @@ fn tre_6_inv_8_a_chain_of_a_million_folders_loads_walks_and_goes() {
 }
 
 #[test]
-fn nod_3_a_node_opened_by_a_share_key_counts_only_inside_a_share() {
+fn nod_3_a_node_opened_by_a_share_key_counts_only_inside_that_share() {
     let mut tree = with_roots();
-    let mut put_foreign = |number: u32, parent: u32, kind, share_root| {
+    let mut put_foreign = |number: u32, parent: u32, kind, share: u32| {
         let text = format!("{{\"n\":\"{number}\"}}");
         tree.insert(&NewNode {
             key: [9; 32],
             text: text.as_bytes(),
-            foreign: true,
-            share_root,
+            opener: Some(handle(share)),
+            share_root: share == number,
             ..NewNode::bare(handle(number), Some(handle(parent)), kind)
         });
     };
-    put_foreign(10, ROOT, NodeKind::Folder, true);
-    put_foreign(11, 10, NodeKind::Folder, false);
-    put_foreign(12, 11, NodeKind::File, false);
+    put_foreign(10, ROOT, NodeKind::Folder, 10);
+    put_foreign(11, 10, NodeKind::Folder, 10);
+    put_foreign(12, 11, NodeKind::File, 10);
     // The walk has left the share here, and enters another one that lies in no share.
-    put_foreign(20, ROOT, NodeKind::Folder, false);
-    put_foreign(21, 20, NodeKind::Folder, true);
-    put_foreign(22, 21, NodeKind::File, false);
-    put_foreign(23, 20, NodeKind::File, false);
-    // A share in a share.
-    put_foreign(13, 11, NodeKind::Folder, true);
-    put_foreign(14, 13, NodeKind::File, false);
-    put_foreign(15, 10, NodeKind::File, false);
+    put_foreign(20, ROOT, NodeKind::Folder, 10);
+    put_foreign(21, 20, NodeKind::Folder, 21);
+    put_foreign(22, 21, NodeKind::File, 21);
+    put_foreign(23, 20, NodeKind::File, 21);
+    // The key of another share than the one that they lie in.
+    put_foreign(24, 21, NodeKind::File, 10);
+    put_foreign(16, 11, NodeKind::File, 21);
+    // A share in a share: the outer key opens what is in the inner one, too.
+    put_foreign(13, 11, NodeKind::Folder, 13);
+    put_foreign(14, 13, NodeKind::File, 13);
+    put_foreign(17, 13, NodeKind::File, 10);
+    put_foreign(15, 10, NodeKind::File, 10);
+    put_foreign(18, 10, NodeKind::File, 13);
+    // One that comes again, the second time under the right key.
+    tree.insert(&NewNode {
+        trouble: Some(Trouble::NoKey),
+        ..NewNode::bare(handle(19), Some(handle(10)), NodeKind::File)
+    });
+    let again = NewNode {
+        key: [9; 32],
+        text: b"{\"n\":\"19\"}",
+        opener: Some(handle(10)),
+        ..NewNode::bare(handle(19), Some(handle(10)), NodeKind::File)
+    };
+    tree.insert(&again);
     tree.finish_load();
-    tree.check_foreign_keys();
-    for number in [10, 11, 12, 13, 14, 15, 21, 22] {
+    tree.close_strays(&mut Decrypter::default(), &Keyring::default(), |_| None);
+    for number in [10, 11, 12, 13, 14, 15, 17, 19, 21, 22] {
         assert_eq!(trouble(&tree, number), None, "{number}");
     }
-    for number in [20, 23] {
+    for number in [16, 18, 20, 23, 24] {
         assert_eq!(trouble(&tree, number), Some(Trouble::NoKey), "{number}");
         let index = tree.find(handle(number)).unwrap();
         assert_eq!(tree.record(index).unwrap().key, [0; 32], "{number}");

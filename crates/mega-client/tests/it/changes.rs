@@ -56,6 +56,45 @@ async fn sh_5_changes_of_another_client_arrive_once_and_in_order() {
     assert_eq!(watcher.read("/archive/read").await.unwrap(), "dear");
 }
 
+/// EVT-6, RTY-12: whoever follows news that never make sense is told so, and the tree is not loaded for ever.
+#[tokio::test(start_paused = true)]
+async fn evt_6_a_stream_of_news_that_never_make_sense_ends_with_an_error() {
+    use crate::memory::Memory;
+    use crate::place::PASSWORD;
+    use mega_client::{Credentials, ErrorKind};
+    use mega_testserver::{Fault, Lane};
+
+    let memory = Memory::new();
+    memory.service.account(EMAIL, PASSWORD).create();
+    let login = Credentials::new(EMAIL, PASSWORD);
+    let mega = memory.builder().login(login).await.unwrap();
+    let loads = || {
+        let asked = memory.asked();
+        let commands = asked.iter().flat_map(crate::memory::Asked::commands);
+        commands.filter(|name| name == "f").count()
+    };
+    assert_eq!(loads(), 1);
+    let nonsense = Fault::lane(Lane::Events).body(r#"{"a":[{"a":"t","t":[{"h":7}]}],"sn":"x"}"#);
+    memory.service.faults().add(nonsense.always());
+    let mut changes = mega.changes();
+    let (mut reloads, begin) = (0, tokio::time::Instant::now());
+    let error = loop {
+        match changes.next().await.unwrap() {
+            Ok(Change::Reloaded) => reloads += 1,
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+    assert_eq!((reloads, loads()), (3, 3));
+    assert!(begin.elapsed().as_secs() < 600);
+    assert!(changes.next().await.is_none());
+    // Once they make sense again, so does another stream.
+    memory.service.faults().clear();
+    let mut changes = mega.changes();
+    while !matches!(changes.next().await.unwrap().unwrap(), Change::CaughtUp) {}
+}
+
 #[tokio::test]
 async fn sh_6_own_changes_are_visible_when_the_call_returns() {
     let place = Place::new().await;

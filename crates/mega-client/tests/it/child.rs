@@ -37,12 +37,18 @@ pub(crate) fn child(place: &Place, test: &str, folder: &Path) -> Command {
 /// The same with files bounded to a few megabytes, as if the disk were full.
 #[cfg(unix)]
 pub(crate) fn child_without_room(place: &Place, test: &str, folder: &Path) -> Command {
+    child_with_blocks(4096, place, test, folder)
+}
+
+/// The same with files bounded to so many blocks, of 512 bytes or 1 KiB.
+#[cfg(unix)]
+pub(crate) fn child_with_blocks(blocks: u32, place: &Place, test: &str, folder: &Path) -> Command {
     let mut command = Command::new("sh");
-    command.args([
-        "-c",
-        // The signal that goes with the limit would end the process; ignored, the write fails instead.
-        "trap '' XFSZ; ulimit -f 4096; exec \"$0\" \"$@\"",
-    ]);
+    command.arg("-c");
+    // The signal that goes with the limit would end the process; ignored, the write fails instead.
+    command.arg(format!(
+        "trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""
+    ));
     command.arg(std::env::current_exe().unwrap());
     prepare(&mut command, place, test, folder);
     command

@@ -151,6 +151,9 @@ impl Backstage for Embedded {
                 code,
                 times,
             } => Fault::command(command).code(i64::from(code)).times(times),
+            Disturbance::DamageDownloads => {
+                Fault::lane(Lane::Download).corrupt_file_at(1000).always()
+            }
             Disturbance::StallUploads => Fault::lane(Lane::Upload)
                 .delay(Duration::from_secs(600))
                 .always(),
@@ -176,9 +179,8 @@ impl Backstage for Embedded {
 
     fn requests(&self) -> Option<usize> {
         let journal = self.server.journal();
-        journal
-            .last()
-            .map(|entry| usize::try_from(entry.number).unwrap())
+        let newest = journal.iter().map(|entry| entry.number).max();
+        newest.map(|number| usize::try_from(number).unwrap())
     }
 
     fn tree_fetches(&self) -> Option<usize> {

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use mega_client::{ErrorKind, NodeHandle, OnConflict};
 
-use crate::fs_world::World;
+use crate::fs_world::{World, wire};
 use crate::place::EMAIL;
 
 #[tokio::test]
@@ -360,4 +360,29 @@ async fn many_go_back_to_where_each_came_from_in_few_requests() {
     }
     let left = mega.list(mega.rubbish_bin().unwrap()).await.unwrap();
     assert_eq!(left.len(), 10);
+}
+
+#[tokio::test]
+async fn a_node_that_is_being_restored_by_somebody_else_is_restored() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    let node = world.file("/dir/x.txt", "x").await;
+    mega.trash(&node).await.unwrap();
+    // Half of it has arrived here: the note is gone, and the node still lies in the bin.
+    crate::fs_world::write_attributes(&world, node.handle(), r#"{"n":"x.txt"}"#);
+    mega.refresh().await.unwrap();
+    let error = mega.restore(&node).await.unwrap_err();
+    assert_eq!(
+        error.kind(),
+        ErrorKind::NotFound,
+        "nobody knows where to: {error}"
+    );
+    let folder = mega.stat("/dir").await.unwrap().handle();
+    world.model(|model| {
+        let (node, folder) = (wire(node.handle()), wire(folder));
+        assert!(model.move_to(node, folder));
+    });
+    let restored = mega.restore(&node).await.unwrap();
+    assert_eq!(restored.handle(), node.handle());
+    assert_eq!(mega.path_of(&restored).unwrap(), "/dir/x.txt");
 }

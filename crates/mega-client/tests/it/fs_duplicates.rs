@@ -112,14 +112,10 @@ async fn what_counts_as_the_same_can_be_chosen() {
         )
         .await;
         assert_eq!(left.len(), count, "{rule:?}");
-        assert!(
-            world
-                .mega
-                .list(world.mega.rubbish_bin().unwrap())
-                .await
-                .unwrap()
-                .is_empty()
-        );
+        let bin = world.mega.rubbish_bin().unwrap();
+        let binned = world.mega.list(bin).await.unwrap().len();
+        // A fingerprint is no proof.
+        assert_eq!(binned, usize::from(rule == SameBy::Fingerprint), "{rule:?}");
     }
 }
 
@@ -337,4 +333,67 @@ async fn searches_combine_conditions() {
     assert_eq!((usage.bytes, usage.files, usage.folders), (2500, 2, 0));
     let usage = mega.usage("/").await.unwrap();
     assert_eq!((usage.bytes, usage.files, usage.folders), (2504, 3, 2));
+}
+
+#[tokio::test]
+async fn folders_that_others_see_are_not_merged_with_those_they_do_not() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    mega.create_dirs(["/dir/sub", "/other/sub", "/third/sub"])
+        .await
+        .into_result()
+        .unwrap();
+    for dir in ["dir", "other", "third"] {
+        mega.write(format!("/{dir}/sub/{dir}.txt"), dir)
+            .await
+            .unwrap();
+    }
+    let public = mega.stat("/other/sub").await.unwrap();
+    let link = mega.link(&public).await.unwrap();
+    for path in ["/other/sub", "/third/sub"] {
+        let moved = mega
+            .move_to(path, "/dir")
+            .on_conflict(OnConflict::Duplicate);
+        moved.await.unwrap();
+    }
+
+    let report = mega.dedupe("/dir").await.unwrap();
+    let failed: Vec<_> = report.failed().iter().collect();
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(failed[0].0, public.handle());
+    assert_eq!(failed[0].1.kind(), ErrorKind::Precondition);
+    let guest = world.place.builder().open_link(link.url()).await.unwrap();
+    assert_eq!(crate::place::names(&guest, "/").await, ["other.txt"]);
+    // The others have become one.
+    assert_eq!(mega.find_all("/dir/sub").unwrap().len(), 2);
+    assert!(mega.exists("/dir/sub/dir.txt").await.unwrap());
+    assert!(mega.exists("/dir/sub/third.txt").await.unwrap());
+}
+
+#[tokio::test]
+async fn what_only_a_fingerprint_calls_the_same_is_never_deleted_for_good() {
+    let world = World::new().await;
+    let files = three(&world).await;
+    let mega = &world.mega;
+    mega.copy(files[1], "/dir")
+        .on_conflict(OnConflict::Duplicate)
+        .await
+        .unwrap();
+    let report = mega.dedupe("/").delete_for_good().await.unwrap();
+    assert!(report.failed().is_empty(), "{report:?}");
+    let bin = mega.rubbish_bin().unwrap();
+    let binned = mega.list(&bin).await.unwrap();
+    let kept = mega.find_all("/dir/x.txt").unwrap();
+    assert_eq!((binned.len(), kept.len()), (2, 2));
+    // With the proof, which copies of one upload have, it is.
+    for node in &binned {
+        mega.restore(node)
+            .on_conflict(OnConflict::Duplicate)
+            .await
+            .unwrap();
+    }
+    let report = mega.dedupe("/").same_by(SameBy::Key).delete_for_good();
+    assert!(report.await.unwrap().failed().is_empty());
+    assert!(mega.list(&bin).await.unwrap().is_empty());
+    assert_eq!(mega.find_all("/dir/x.txt").unwrap().len(), 3);
 }

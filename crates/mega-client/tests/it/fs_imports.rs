@@ -120,3 +120,42 @@ async fn a_file_inside_a_folder_link_is_taken_over_by_either_spelling_of_its_lin
     }
     assert_eq!(world.paths().await, ["/taken 0", "/taken 1"]);
 }
+
+#[tokio::test]
+async fn a_link_to_a_node_inside_a_folder_link_is_loaded_anew_like_any_other() {
+    use mega_testserver::{Fault, Lane};
+
+    let world = World::new().await;
+    let friend = world.person(FRIEND).await;
+    let (file, folder) = world.model(|model| {
+        model.make_file(FRIEND, "/open/other", b"other", 1_700_000_000);
+        let file = model.make_file(FRIEND, "/open/deep/x.txt", b"inside", 1_700_000_000);
+        (
+            file.unwrap(),
+            model.make_folder(FRIEND, "/open/deep").unwrap(),
+        )
+    });
+    friend.refresh().await.unwrap();
+    let link = friend.link("/open").await.unwrap();
+    let urls = [
+        format!("{}/file/{}", link.url(), handle(file)),
+        format!("{}/folder/{}", link.url(), handle(folder)),
+    ];
+    for url in urls {
+        let opened = world.place.builder().open_link(&url).await.unwrap();
+        world.model(|model| {
+            let name = format!("/open/deep/new-{}", url.contains("/file/"));
+            model.make_file(FRIEND, &name, b"new", 1_700_000_000)
+        });
+        // The channel has forgotten where the visitor was.
+        let faults = world.server().faults();
+        faults.add(Fault::lane(Lane::Events).code(-6));
+        opened.refresh().await.unwrap();
+        opened.refresh().await.unwrap();
+        assert_eq!(opened.read("/x.txt").await.unwrap(), "inside");
+        assert!(!opened.exists("/other").await.unwrap());
+        let seen = opened.list("/").await.unwrap().len();
+        let expected = if url.contains("/file/") { 1 } else { 3 };
+        assert_eq!(seen, expected, "{url}");
+    }
+}

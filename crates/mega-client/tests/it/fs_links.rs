@@ -10,12 +10,12 @@ use mega_testserver::{Fault, Lane};
 use crate::fs_world::{World, wire};
 use crate::place::{EMAIL, names};
 
-async fn visitor(world: &World, url: &str) -> Client {
+pub(crate) async fn visitor(world: &World, url: &str) -> Client {
     world.place.builder().open_link(url).await.unwrap()
 }
 
 /// Whether the account notes the share key of a folder as in use.
-fn in_use(world: &World, folder: NodeHandle) -> Option<bool> {
+pub(crate) fn in_use(world: &World, folder: NodeHandle) -> Option<bool> {
     world.model(|model| {
         let user = model.user(EMAIL).unwrap();
         let value = &user.attributes.get("^!keys").unwrap().value;
@@ -93,7 +93,7 @@ async fn sh_1_a_folder_link_opens_without_an_account_until_it_is_removed() {
 }
 
 #[tokio::test]
-async fn visitors_can_read_what_comes_into_a_linked_folder_later() {
+pub(crate) async fn visitors_can_read_what_comes_into_a_linked_folder_later() {
     let world = World::new().await;
     let mega = &world.mega;
     world.file("/file", "x").await;
@@ -177,8 +177,14 @@ async fn an_old_account_without_account_keys_makes_folder_links_too() {
         ["more", "x.txt"]
     );
 
-    // KEY-8: a key that came from the service does not serve for new receivers.
+    // KEY-8: a key that came from the service does not serve for new receivers. (It drops a key with the last share; this one keeps it.)
+    let kept = world.model(|model| model.user(EMAIL).unwrap().share_keys.clone());
+    assert_eq!(kept.len(), 1);
     mega.remove_link("/open").await.unwrap();
+    world.model(|model| {
+        let keys = &mut model.user_mut(EMAIL).unwrap().share_keys;
+        assert!(std::mem::replace(keys, kept).is_empty());
+    });
     let other = world.place.sign_in().await;
     let error = other.link("/open").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
@@ -357,4 +363,23 @@ async fn p3_a_link_that_was_made_is_not_reported_as_refused_when_asking_again_is
         node.is_some_and(|node| node.link.is_some())
     });
     assert!(linked);
+}
+
+#[tokio::test]
+async fn a_link_that_somebody_else_has_removed_is_gone_from_the_tree_when_its_removal_returns() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    for path in ["/file.txt", "/folder/inner.txt"] {
+        world.file(path, "x").await;
+    }
+    for path in ["/file.txt", "/folder"] {
+        mega.link(path).await.unwrap();
+        let other = world.place.sign_in().await;
+        other.remove_link(path).await.unwrap();
+        // Nobody has told this client.
+        assert!(mega.stat(path).await.unwrap().link().is_some());
+        mega.remove_link(path).await.unwrap();
+        assert!(mega.stat(path).await.unwrap().link().is_none(), "{path}");
+    }
+    assert!(mega.links().is_empty());
 }

@@ -6,10 +6,10 @@ use mega_testserver::model::Holder;
 use crate::fs_world::{World, handle, wire};
 use crate::place::{EMAIL, names};
 
-const FRIEND: &str = "friend@example.com";
+pub(crate) const FRIEND: &str = "friend@example.com";
 
 /// Our account and a friend's, who are contacts.
-async fn friends() -> (World, Client) {
+pub(crate) async fn friends() -> (World, Client) {
     let world = World::new().await;
     let friend = world.person(FRIEND).await;
     become_contacts(&world, &friend).await;
@@ -17,7 +17,11 @@ async fn friends() -> (World, Client) {
 }
 
 async fn become_contacts(world: &World, friend: &Client) {
-    world.mega.invite(FRIEND).await.unwrap();
+    become_contacts_with(world, friend, FRIEND).await;
+}
+
+pub(crate) async fn become_contacts_with(world: &World, friend: &Client, email: &str) {
+    world.mega.invite(email).await.unwrap();
     friend.refresh().await.unwrap();
     let invitation = friend.invitations().remove(0);
     assert_eq!(invitation.email.as_deref(), Some(EMAIL));
@@ -26,14 +30,14 @@ async fn become_contacts(world: &World, friend: &Client) {
 }
 
 /// The shared folder as the friend sees it.
-async fn received(friend: &Client) -> Node {
+pub(crate) async fn received(friend: &Client) -> Node {
     friend.refresh().await.unwrap();
     let exchanged = friend.exchange_share_keys().await.unwrap();
     assert!(exchanged.failed.is_empty(), "{exchanged:?}");
     friend.incoming_shares().remove(0)
 }
 
-async fn below(mega: &Client, folder: &Node) -> Vec<String> {
+pub(crate) async fn below(mega: &Client, folder: &Node) -> Vec<String> {
     let nodes = mega.list(folder).recursive().await.unwrap();
     assert!(
         nodes.iter().all(|node| node.trouble().is_none()),
@@ -211,7 +215,7 @@ async fn mv_8_moves_over_the_border_of_a_share_are_refused_and_copies_work() {
 }
 
 /// Whether a node has its key under the master key of our account.
-fn has_own_key(world: &World, node: NodeHandle) -> bool {
+pub(crate) fn has_own_key(world: &World, node: NodeHandle) -> bool {
     world.model(|model| {
         let owner = model.user(EMAIL).unwrap().handle;
         model
@@ -464,4 +468,33 @@ async fn an_old_account_does_not_share() {
         .await;
     assert_eq!(error.kind(), ErrorKind::KeysMissing, "{error}");
     assert!(sent.is_empty());
+}
+
+#[tokio::test]
+async fn the_end_of_a_share_inside_another_one_takes_nothing_away() {
+    let (world, friend) = friends().await;
+    world.file("/common/inner/x", "x").await;
+    world.mega.share("/common", FRIEND).await.unwrap();
+    world.mega.share("/common/inner", FRIEND).await.unwrap();
+    friend.refresh().await.unwrap();
+    friend.exchange_share_keys().await.unwrap();
+    world.mega.unshare("/common/inner", FRIEND).await.unwrap();
+    friend.refresh().await.unwrap();
+    let shares = friend.incoming_shares();
+    assert_eq!(shares.len(), 1, "{shares:?}");
+    assert_eq!(below(&friend, &shares[0]).await, ["inner", "x"]);
+}
+
+#[tokio::test]
+async fn keys_without_a_version_are_not_written() {
+    let world = World::new().await;
+    let folder = world.folder("/folder").await;
+    let faults = world.server().faults();
+    faults.add(mega_testserver::Fault::command("uga").without("v").always());
+    let (made, sent) = world.batches(world.mega.link(&folder)).await;
+    assert_eq!(made.unwrap_err().kind(), ErrorKind::Protocol);
+    let writes = sent.iter().flatten().filter(|name| *name == "upv");
+    assert_eq!(writes.count(), 0, "{sent:?}");
+    faults.clear();
+    world.mega.link(&folder).await.unwrap();
 }

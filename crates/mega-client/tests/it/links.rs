@@ -57,7 +57,7 @@ async fn sh_3_a_password_is_checked_before_anything_is_sent() {
         .with_password("open sesame")
         .unwrap();
 
-    let before = place.server.journal().len();
+    let before = place.answered();
     let error = place
         .builder()
         .open_link(&locked)
@@ -67,7 +67,7 @@ async fn sh_3_a_password_is_checked_before_anything_is_sent() {
     assert_eq!(error.kind(), ErrorKind::Key);
     let error = place.builder().open_link(&locked).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidLink);
-    assert_eq!(place.server.journal().len(), before, "nothing was sent");
+    assert_eq!(place.answered(), before, "nothing was sent");
 
     let visitor = place
         .builder()

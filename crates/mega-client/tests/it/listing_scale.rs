@@ -19,7 +19,7 @@ async fn ls_11_very_many_nodes_in_one_folder_are_listed_once_each_and_found_with
     account.generated_tree(1, MANY).create();
     let place = Place { server };
     let mega = place.sign_in().await;
-    let asked = place.server.journal().len();
+    let asked = place.answered();
 
     let top = mega.list("/").await.unwrap().pop().unwrap();
     assert_eq!(top.kind(), NodeKind::Folder);
@@ -50,7 +50,7 @@ async fn ls_11_very_many_nodes_in_one_folder_are_listed_once_each_and_found_with
     assert_eq!(found.len(), 1);
     let below = mega.list("/").recursive().stream().count().await;
     assert_eq!(below, MANY as usize + 1);
-    assert_eq!(place.server.journal().len(), asked, "no request was made");
+    assert_eq!(place.answered(), asked, "no request was made");
 }
 
 #[tokio::test(flavor = "multi_thread")]

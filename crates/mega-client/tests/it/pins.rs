@@ -101,6 +101,56 @@ async fn pst_8_key_10_the_login_guard_remembers_how_far_the_keys_have_come() {
 }
 
 #[tokio::test]
+async fn an_account_that_begins_anew_under_the_same_address_is_not_held_to_the_old_one() {
+    use crate::memory::Memory;
+
+    let folder = tempfile::tempdir().unwrap();
+    let guard = mega_client::LoginGuard::in_folder(folder.path());
+    let login = |memory: &std::sync::Arc<Memory>| {
+        let builder = memory.builder().login_guard(guard.clone());
+        builder.login(Credentials::new(EMAIL, PASSWORD))
+    };
+    let memory = Memory::new();
+    memory.service.account(EMAIL, PASSWORD).create();
+    let mega = login(&memory).await.unwrap();
+    for number in 0..3 {
+        let path = format!("/{number}");
+        mega.create_dir(path.as_str()).await.unwrap();
+        mega.link(path.as_str()).await.unwrap();
+    }
+    memory
+        .service
+        .with_model(|model| model.kill_sessions(EMAIL));
+    login(&memory).await.unwrap();
+
+    // Parked, or registered again: another master key, and keys of the first generation.
+    let again = Memory::new();
+    again
+        .service
+        .account("another@example.com", PASSWORD)
+        .create();
+    again.service.account(EMAIL, PASSWORD).create();
+    let keys = |memory: &Memory| {
+        memory.service.with_model(|model| {
+            let user = model.user(EMAIL).unwrap();
+            user.attributes["^!keys"].value.clone()
+        })
+    };
+    let first = keys(&again);
+    let mega = login(&again).await.unwrap();
+    mega.create_dir("/new").await.unwrap();
+    mega.link("/new").await.unwrap();
+    login(&again).await.unwrap();
+    // From then on it is held to its own.
+    again.service.with_model(|model| {
+        let user = model.user_mut(EMAIL).unwrap();
+        user.attributes.get_mut("^!keys").unwrap().value = first;
+    });
+    let error = login(&again).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ServerMaterialRejected, "{error}");
+}
+
+#[tokio::test]
 async fn pst_8_what_is_remembered_cannot_be_changed_or_taken_from_another_session() {
     let world = World::new().await;
     let saved = world.mega.save().unwrap();

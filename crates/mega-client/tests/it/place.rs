@@ -29,6 +29,12 @@ impl Place {
             .await
             .unwrap()
     }
+
+    /// How many requests were answered. (A poll that nobody waits for any more may be noted at any time after it was given up.)
+    pub(crate) fn answered(&self) -> usize {
+        let journal = self.server.journal();
+        journal.iter().filter(|entry| entry.status != 0).count()
+    }
 }
 
 /// The names that a listing shows, sorted.

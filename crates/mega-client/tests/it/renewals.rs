@@ -123,6 +123,24 @@ async fn a_service_that_knows_no_session_gets_one_sign_in_for_each_call() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn inv_2_a_change_that_may_have_been_made_is_not_sent_again_in_the_name_of_a_new_session() {
+    let memory = world();
+    let mega = client(&memory, true).await;
+    // The folder is made, the reply is lost, and the same request is refused since the session has died meanwhile.
+    let faults = memory.service.faults();
+    faults.add(Fault::command("p").lose_reply());
+    faults.add(Fault::command("p").skip(1).code(-15));
+    faults.add(Fault::command("p").skip(1).forget_ids());
+    memory.asked();
+    mega.create_dir("/once").await.unwrap();
+    assert_eq!(faults.pending(), 0, "all of it has happened");
+    let sent = memory.asked();
+    let sent = sent.iter().filter(|asked| asked.commands() == ["p"]);
+    assert_eq!(sent.count(), 2, "the request and its repetition");
+    assert_eq!(mega.list("/").await.unwrap().len(), 2, "it and the file");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_reload_renews_the_session_once() {
     let memory = world();
     let (mega, plain) = (client(&memory, true).await, client(&memory, false).await);

@@ -250,6 +250,60 @@ async fn a_dead_session_is_renewed_within_the_call_and_only_with_the_means() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn log_8_nobody_signs_in_again_after_signing_out_whatever_means_there_are() {
+    use futures::{FutureExt, StreamExt};
+
+    let memory = Memory::new();
+    memory
+        .service
+        .account(EMAIL, PASSWORD)
+        .v1()
+        .without_keys()
+        .create();
+    let login = Credentials::new(EMAIL, PASSWORD);
+    let builder = memory.builder().allow_legacy_v1(true);
+    let mega = builder
+        .renew_with(login.clone())
+        .login(login)
+        .await
+        .unwrap();
+    let clone = mega.clone();
+    mega.write("/file", "content").await.unwrap();
+    // A stream that waits on the channel while its session is closed.
+    let mut changes = mega.changes();
+    assert!(changes.next().now_or_never().is_none());
+    memory.asked();
+
+    mega.sign_out().await.unwrap();
+    // It ends, instead of going on in another session.
+    let ended = async {
+        loop {
+            match changes.next().await.expect("an error ends the stream") {
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        }
+    };
+    let last = tokio::time::timeout(Duration::from_secs(600), ended)
+        .await
+        .expect("the stream ends");
+    assert_eq!(last.kind(), ErrorKind::SessionExpired, "{last}");
+    let error = clone.create_dir("/after").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SessionExpired, "{error}");
+    let error = clone.read("/file").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SessionExpired, "{error}");
+    let error = clone.refresh().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SessionExpired, "{error}");
+    // Signing out of what is over is no error.
+    clone.sign_out().await.unwrap();
+    assert_eq!(sign_ins(&memory), 0);
+    let open = memory
+        .service
+        .with_model(|model| model.sessions(EMAIL).len());
+    assert_eq!(open, 0, "no session is left behind");
+}
+
+#[tokio::test(start_paused = true)]
 async fn log_5_a_renewal_that_gives_another_account_is_refused() {
     let memory = Memory::new();
     memory

@@ -43,14 +43,45 @@ async fn wr_10_and_wr_12_a_taken_name_is_what_the_caller_says() {
     std::fs::write(&local, "named after the local file").unwrap();
     let node = mega.upload(&local, "/folder/").await.unwrap();
     assert_eq!(mega.path_of(&node).unwrap(), "/folder/local.txt");
-    let before = place.server.journal().len();
+    let before = place.answered();
     let same = mega
         .upload(&local, "/folder/")
         .skip_identical()
         .await
         .unwrap();
     assert_eq!(same.handle(), node.handle());
-    assert_eq!(place.server.journal().len(), before, "nothing was sent");
+    assert_eq!(place.answered(), before, "nothing was sent");
+}
+
+#[tokio::test]
+async fn an_update_sends_nothing_when_the_same_content_is_there_whatever_its_time() {
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    let folder = tempfile::tempdir().unwrap();
+    let local = folder.path().join("a.txt");
+    for content in [String::new(), "short".to_owned(), "long ".repeat(100_000)] {
+        std::fs::write(&local, &content).unwrap();
+        let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+        let path = format!("/{}.txt", content.len());
+        let first = mega.write(&path, content.clone()).modified(old);
+        let first = first.await.unwrap();
+        let sent = place.server.journal().len();
+        let update = OnConflict::Update;
+        let bytes = mega.write(&path, content.clone()).on_conflict(update);
+        assert_eq!(bytes.await.unwrap().handle(), first.handle());
+        let file = mega.upload(&local, &path).on_conflict(update);
+        assert_eq!(file.await.unwrap().handle(), first.handle());
+        assert_eq!(place.server.journal().len(), sent, "nothing was sent");
+
+        // Another content of the same length is another content; what a reader gives is not known.
+        let other = "x".repeat(content.len() + usize::from(content.is_empty()));
+        let changed = mega.write(&path, other).on_conflict(update).await.unwrap();
+        assert_ne!(changed.handle(), first.handle());
+        let read = mega.write_from(&path, std::io::Cursor::new(content.clone()));
+        let read = read.on_conflict(update).await.unwrap();
+        assert_eq!(mega.versions(&read).await.unwrap().len(), 2);
+        assert_eq!(mega.read(&read).await.unwrap(), content);
+    }
 }
 
 #[tokio::test]
@@ -151,4 +182,96 @@ async fn dsk_1_a_disk_that_takes_nothing_is_a_clean_error() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io, "{error}");
     assert_eq!(entries(folder.path()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn of_two_files_that_would_get_one_numbered_name_each_gets_its_own() {
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    mega.create_dir("/in").await.unwrap();
+    mega.write("/in/a.txt", "there").await.unwrap();
+    let local = tempfile::tempdir().unwrap();
+    std::fs::write(local.path().join("a.txt"), "first").unwrap();
+    std::fs::write(local.path().join("a (1).txt"), "second").unwrap();
+    mega.upload_folder(local.path(), "/in")
+        .on_conflict(OnConflict::KeepBoth)
+        .await
+        .unwrap();
+    let nodes = mega.list("/in").sorted().await.unwrap();
+    let names: std::collections::BTreeSet<_> = nodes.iter().map(mega_client::Node::name).collect();
+    assert_eq!((nodes.len(), names.len()), (3, 3), "{names:?}");
+
+    // Moves that are decided at the same time.
+    mega.create_dirs(["/moved", "/x", "/y"])
+        .await
+        .into_result()
+        .unwrap();
+    let taken = mega.write("/moved/a.txt", "there").await.unwrap();
+    let mut both = Vec::new();
+    for path in ["/x/a.txt", "/y/a (1).txt"] {
+        both.push(mega.write(path, path).await.unwrap().handle());
+    }
+    let moved = mega
+        .move_all(both, "/moved")
+        .on_conflict(OnConflict::KeepBoth)
+        .await
+        .into_result()
+        .unwrap();
+    assert_eq!(moved.len(), 2);
+    assert_ne!(moved[0].name(), moved[1].name());
+    assert!(moved.iter().all(|node| node.name() != taken.name()));
+
+    // Calls side by side, moves among them, agree as well.
+    let writes = (0..8).map(|number| {
+        let mega = mega.clone();
+        async move {
+            let path = if number % 2 == 0 {
+                "/in/a.txt"
+            } else {
+                "/in/a (1).txt"
+            };
+            let write = mega.write(path, format!("{number}"));
+            write.on_conflict(OnConflict::KeepBoth).await.unwrap();
+        }
+    });
+    let moves = (0..4).map(|number| {
+        let mega = mega.clone();
+        async move {
+            let dir = format!("/from{number}");
+            mega.create_dir(dir.as_str()).await.unwrap();
+            let node = mega.write(format!("{dir}/a.txt"), "moved").await.unwrap();
+            let moved = mega.move_to(&node, "/in").on_conflict(OnConflict::KeepBoth);
+            moved.await.unwrap();
+        }
+    });
+    tokio::join!(
+        futures::future::join_all(writes),
+        futures::future::join_all(moves)
+    );
+    let nodes = mega.list("/in").sorted().await.unwrap();
+    let names: std::collections::BTreeSet<_> = nodes.iter().map(mega_client::Node::name).collect();
+    assert_eq!((nodes.len(), names.len()), (15, 15), "{names:?}");
+}
+
+#[tokio::test]
+async fn a_merged_copy_that_keeps_both_makes_no_two_of_one_name() {
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    mega.create_dir("/from/x").await.unwrap();
+    mega.create_dir("/to/x").await.unwrap();
+    for path in ["/from/x/a.txt", "/from/x/a (1).txt", "/to/x/a.txt"] {
+        mega.write(path, path).await.unwrap();
+    }
+    mega.write("/from/x/a.txt", "of the same name")
+        .on_conflict(OnConflict::Duplicate)
+        .await
+        .unwrap();
+    mega.copy("/from/x", "/to")
+        .merge()
+        .on_conflict(OnConflict::KeepBoth)
+        .await
+        .unwrap();
+    let nodes = mega.list("/to/x").sorted().await.unwrap();
+    let names: std::collections::BTreeSet<_> = nodes.iter().map(mega_client::Node::name).collect();
+    assert_eq!((nodes.len(), names.len()), (4, 4), "{names:?}");
 }

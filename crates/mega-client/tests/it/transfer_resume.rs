@@ -347,6 +347,34 @@ async fn rty_9_an_upload_that_made_its_node_before_it_died_makes_no_second_one()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rty_7_a_resumed_upload_looks_for_its_node_in_an_up_to_date_tree() {
+    let (place, mega, folder, bytes) = with_file().await;
+    let stale = signed_in_with(&place, limits()).await;
+    let state = tempfile::tempdir().unwrap();
+    let local = folder.path().join("local");
+    std::fs::write(&local, &bytes).unwrap();
+    let saved = folder.path().join("saved");
+    let (from, to) = (state.path().to_path_buf(), saved.clone());
+    let keep = Fault::command("p").rewrite(move |text| {
+        std::fs::copy(&named(&from, ".upload")[0], &to).unwrap();
+        text
+    });
+    place.server.faults().add(keep);
+    let first = mega.upload(&local, "/sent").resumable(state.path());
+    let first = first.await.unwrap();
+    stop_upload(&place, &mega, &local, state.path()).await;
+    std::fs::copy(&saved, &named(state.path(), ".upload")[0]).unwrap();
+    // The next run has a tree from before the node was made.
+    assert!(!stale.exists("/sent").await.unwrap());
+    let again = stale.upload(&local, "/sent").resumable(state.path());
+    assert_eq!(again.await.unwrap().handle(), first.handle());
+    mega.refresh().await.unwrap();
+    let shown = mega.list("/").await.unwrap();
+    assert_eq!(shown.len(), 2, "one copy beside the file of the place");
+    assert!(mega.versions("/sent").await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn f23_an_upload_goes_on_after_its_process_was_killed() {
     if let Some((url, folder)) = in_child() {
         let mega = client(&url, limits()).await;

@@ -62,9 +62,29 @@ async fn a_refused_completion_token_starts_the_upload_over_twice_at_most() {
 
     faults.add(false_token().always());
     let refused = mega.upload(&local, "/never").await.unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::NotFound);
+    assert_eq!(refused.kind(), ErrorKind::Protocol);
+    assert!(refused.to_string().contains("token"), "{refused}");
     faults.clear();
     assert!(!mega.exists("/never").await.unwrap());
+
+    // A folder: each of its files starts over, and says why when that does not help.
+    let tree = folder.path().join("tree");
+    std::fs::create_dir(&tree).unwrap();
+    for name in ["one", "two"] {
+        std::fs::write(tree.join(name), &bytes).unwrap();
+    }
+    faults.add(false_token().times(2));
+    let progress = Progress::new();
+    let report = mega.upload_folder(&tree, "/tree").progress(&progress);
+    assert_eq!(report.await.unwrap().failed().count(), 0);
+    assert_eq!(faults.pending(), 0);
+    assert_eq!(progress.bytes_done(), 2 * bytes.len() as u64);
+    assert!(mega.read("/tree/one").await.unwrap() == bytes);
+    faults.add(false_token().always());
+    let report = mega.upload_folder(&tree, "/other").await.unwrap();
+    let failed: Vec<_> = report.failed().map(|(_, error)| error.kind()).collect();
+    assert_eq!(failed, [ErrorKind::Protocol, ErrorKind::Protocol]);
+    faults.clear();
 
     // What can be read only once is not sent again, and the caller is told.
     faults.add(Fault::command("p").code(-9).times(1));
@@ -73,7 +93,7 @@ async fn a_refused_completion_token_starts_the_upload_over_twice_at_most() {
         .write_from("/once", reader)
         .size(bytes.len() as u64)
         .await;
-    assert_eq!(once.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(once.unwrap_err().kind(), ErrorKind::Protocol);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use mega_client::{ErrorKind, Trouble};
 
-use crate::fs_world::World;
+use crate::fs_world::{World, wire, write_attributes};
 use crate::place::EMAIL;
 
 /// A file of the owner's that nobody can read, beside others.
@@ -101,4 +101,54 @@ async fn ls_16_what_needs_the_key_of_an_undecryptable_node_says_so() {
     }
     assert!(sent.is_empty(), "nothing was asked: {sent:?}");
     assert!(!local.path().join("x").exists());
+}
+
+/// What another client writes: attributes that nobody can read.
+fn spoil(world: &World, node: mega_client::NodeHandle) {
+    let attributes = "A".repeat(43);
+    world.model(|model| {
+        model.tamper_attributes(wire(node), &attributes);
+        let packet = format!(r#"{{"a":"u","n":"{node}","at":"{attributes}","ts":1700000000}}"#);
+        model.push_raw_packet(EMAIL, &packet);
+    });
+}
+
+#[tokio::test]
+async fn nod_6_attributes_that_were_put_right_end_the_trouble_at_once() {
+    let world = World::new().await;
+    let node = world.file("/file", "content").await.handle();
+    let mega = &world.mega;
+    spoil(&world, node);
+    mega.refresh().await.unwrap();
+    let seen = mega.stat(node).await.unwrap();
+    assert_eq!(seen.trouble(), Some(Trouble::BadAttributes));
+    // One that comes now has never read it.
+    let late = world.place.sign_in().await;
+    let seen = late.stat(node).await.unwrap();
+    assert_eq!(seen.trouble(), Some(Trouble::BadAttributes));
+
+    write_attributes(&world, node, r#"{"n":"right"}"#);
+    for client in [mega, &late, &world.place.sign_in().await] {
+        client.refresh().await.unwrap();
+        let seen = client.stat("/right").await.unwrap();
+        assert_eq!((seen.handle(), seen.trouble()), (node, None));
+        assert_eq!(client.read(node).await.unwrap(), "content");
+    }
+    mega.rename(node, "usable").await.unwrap();
+}
+
+#[tokio::test]
+async fn of_two_members_of_one_name_the_last_counts_everywhere() {
+    let world = World::new().await;
+    let node = world.file("/file", "content").await.handle();
+    write_attributes(&world, node, r#"{"n":"first","n":"last"}"#);
+    world.mega.refresh().await.unwrap();
+    for mega in [&world.mega, &world.place.sign_in().await] {
+        assert_eq!(mega.stat(node).await.unwrap().name(), "last");
+        assert_eq!(mega.stat("/last").await.unwrap().handle(), node);
+        assert!(!mega.exists("/first").await.unwrap());
+    }
+    // What is written back keeps the name that was shown.
+    world.mega.set_favourite(node, true).await.unwrap();
+    assert_eq!(world.paths().await, ["/last"]);
 }

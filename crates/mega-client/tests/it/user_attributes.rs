@@ -165,6 +165,7 @@ async fn keys_and_what_is_no_attribute_are_refused_before_anything_is_sent() {
         "+sigCu255",
         "*!authring",
         "*!authCu255",
+        "*!authRSA",
         "*~usk",
         "pwmh",
         "s4",

@@ -4,6 +4,7 @@ use futures::StreamExt;
 use mega_client::{Change, ErrorKind};
 
 use crate::fs_world::World;
+use crate::place::EMAIL;
 
 #[tokio::test]
 async fn ls_17_a_view_names_everything_from_its_folder_on() {
@@ -145,4 +146,93 @@ async fn a_view_hears_of_what_happens_in_its_folder_only() {
             "removed"
         ]
     );
+}
+
+#[tokio::test]
+async fn ls_9_views_of_the_bin_and_of_the_vault_stay_inside_of_them() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    let outside = world.file("/keep/x.txt", "x").await;
+    let old = world.file("/old/sub/y.txt", "y").await;
+    mega.trash("/old").await.unwrap();
+    // Only backup programs put something into the vault.
+    world.model(|model| {
+        let vault = model.user(EMAIL).unwrap().vault;
+        let made = model.make_folder(EMAIL, "/backup").unwrap();
+        model.make_file(EMAIL, "/backup/z.txt", b"z", 1_000);
+        assert!(model.move_to(made, vault));
+    });
+    mega.refresh().await.unwrap();
+    let bin = mega.view(mega.rubbish_bin().unwrap()).unwrap();
+    let vault = mega.view(mega.vault().unwrap()).unwrap();
+    assert_eq!(bin.read("/old/sub/y.txt").await.unwrap(), "y");
+    assert_eq!(bin.path_of(&old).as_deref(), Some("/old/sub/y.txt"));
+    assert_eq!(bin.list("/").recursive().await.unwrap().len(), 3);
+    assert_eq!(vault.read("/backup/z.txt").await.unwrap(), "z");
+    assert_eq!(vault.list("/").recursive().await.unwrap().len(), 2);
+
+    // Nothing but what lies there can be named, neither by a path nor by a handle.
+    for view in [&bin, &vault] {
+        for error in [
+            view.stat(&outside).await.unwrap_err(),
+            view.read(&outside).await.unwrap_err(),
+            view.delete(&outside).await.unwrap_err(),
+            view.trash(&outside).await.unwrap_err(),
+            view.rename(&outside, "z").await.unwrap_err(),
+            view.move_to(&outside, "/").await.unwrap_err(),
+            view.copy(&outside, "/").await.unwrap_err(),
+            view.list(mega.root().unwrap()).await.unwrap_err(),
+            view.view(mega.root().unwrap()).unwrap_err(),
+            view.stat("/keep/x.txt").await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        }
+        for path in ["..", "/../keep", "old/../../keep/x.txt"] {
+            let error = view.stat(path).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Misuse, "{path}");
+        }
+        assert!(view.path_of(&outside).is_none());
+        for error in [
+            view.delete("/").await.unwrap_err(),
+            view.rename("/", "z").await.unwrap_err(),
+            view.trash("/").await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::AccessDenied, "{error}");
+        }
+    }
+    let error = vault.stat(&old).await.unwrap_err();
+    assert_eq!(
+        error.kind(),
+        ErrorKind::NotFound,
+        "the bin is not the vault"
+    );
+
+    // What lies there can be used and removed.
+    let copy = mega.copy(&old, "/keep").await.unwrap();
+    assert_eq!(copy.node().name(), "y.txt");
+    bin.delete("/old/sub").await.unwrap();
+    assert_eq!(bin.list("/").recursive().await.unwrap().len(), 1);
+    let copy = mega.copy(vault.stat("/backup/z.txt").await.unwrap(), "/keep");
+    assert_eq!(copy.await.unwrap().node().name(), "z.txt");
+    let error = vault.write("/backup/more.txt", "x").await.unwrap_err();
+    assert_eq!(
+        error.kind(),
+        ErrorKind::AccessDenied,
+        "the service keeps it: {error}"
+    );
+    let paths = ["/keep", "/keep/x.txt", "/keep/y.txt", "/keep/z.txt"];
+    assert_eq!(world.paths().await, paths);
+}
+
+#[tokio::test]
+async fn what_a_view_of_the_bin_restores_does_not_leave_the_view() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    world.file("/in/x.txt", "x").await;
+    mega.trash("/in/x.txt").await.unwrap();
+    let view = mega.view(mega.rubbish_bin().unwrap()).unwrap();
+    let error = view.restore("/x.txt").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert!(view.exists("/x.txt").await.unwrap());
+    assert!(!mega.exists("/in/x.txt").await.unwrap());
 }

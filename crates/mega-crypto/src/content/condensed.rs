@@ -59,7 +59,7 @@ impl CondensedMac {
                 .try_reserve(more)
                 .map_err(|_| InsertError::OutOfMemory)?;
             self.macs.resize(at + 1, ChunkMac([0; 16]));
-            self.present.resize(at / 64 + 1, 0);
+            self.present.resize(self.macs.len().div_ceil(64), 0);
         }
         if let (Some(slot), Some(word)) = (self.macs.get_mut(at), self.present.get_mut(at / 64)) {
             *slot = mac;
@@ -122,8 +122,8 @@ impl CondensedMac {
             let count = chunk_count(size);
             let start = (from..count).find(|index| self.get(*index).is_none())?;
             // Nothing is there beyond the last word: no need to look.
-            let seen = count.min(self.macs.len() as u64).max(start + 1);
-            let end = (start + 1..seen).find(|index| self.get(*index).is_some());
+            let seen = count.min(self.macs.len() as u64);
+            let end = (start..seen).find(|index| self.get(*index).is_some());
             let end = end.unwrap_or(count);
             from = end;
             Some(chunk_offset(start)?.min(size)..chunk_offset(end).unwrap_or(u64::MAX).min(size))

@@ -145,12 +145,11 @@ pub(super) fn accept<R: CryptoRng + ?Sized>(
 }
 
 /// RSA-3 as far as lengths go, and the lower bounds of the official client (crypto-and-accounts
-/// 3.2).
+/// 3.2); p and q have more than 1000 bits because they have 2040 together and differ by 16 at most.
 fn sizes_are_good(numbers: &Numbers<'_>) -> bool {
     let (p, q, d) = (bit_len(numbers.p), bit_len(numbers.q), bit_len(numbers.d));
     p.abs_diff(q) <= 16
         && (2040..=4097).contains(&(p + q))
-        && p.min(q) > 1000
         && (2001..=p + q).contains(&d)
         && numbers.u.is_none_or(|u| (1001..=q).contains(&bit_len(u)))
 }
@@ -174,7 +173,7 @@ fn examine(numbers: Numbers<'_>) -> Option<(Parts, Choice)> {
     let q_minus_one = Zeroizing::new(q.wrapping_sub(&one));
 
     let n = p.concatenating_mul(&*q);
-    good &= choice((2040..=4096).contains(&n.bits()));
+    good &= choice((2040..=4096).contains(&number::bits(&n)));
     let phi = Zeroizing::new(p_minus_one.concatenating_mul(&*q_minus_one));
     good &= d.is_nonzero() & d.ct_lt(&phi);
 

@@ -36,7 +36,7 @@ fn assemble<R: CryptoRng + ?Sized>(
     let one = BoxedUint::one_with_precision(PRIME_BITS);
     let p_minus_one = Zeroizing::new(p.wrapping_sub(&one));
     let q_minus_one = Zeroizing::new(q.wrapping_sub(&one));
-    if p.concatenating_mul(q).bits() != 2 * PRIME_BITS {
+    if number::bits(&p.concatenating_mul(q)) != 2 * PRIME_BITS {
         return None;
     }
     // d is the inverse of e modulo the least common multiple, as the official client computes it.

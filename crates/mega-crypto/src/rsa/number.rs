@@ -23,6 +23,11 @@ pub(super) fn bit_len(bytes: &[u8]) -> u32 {
         .saturating_sub(unused)
 }
 
+/// How many bits a number has. What `BoxedUint` offers for this has another name in each version.
+pub(super) fn bits(number: &BoxedUint) -> u32 {
+    bit_len(&Zeroizing::new(number.to_be_bytes()))
+}
+
 /// Without its leading zero bytes.
 pub(super) fn trimmed(bytes: &[u8]) -> &[u8] {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();

@@ -232,7 +232,7 @@ impl RsaPrivateKey {
     /// (threat model, RSA-10).
     fn lay_out(&self, m: &BoxedUint) -> RsaPlaintext {
         let bytes = Zeroizing::new(m.to_be_bytes());
-        let primes = [&self.parts.p, &self.parts.q].map(|p| p.bits().div_ceil(8));
+        let primes = [&self.parts.p, &self.parts.q].map(|p| number::bits(p).div_ceil(8));
         let shortest = primes.iter().sum::<u32>().saturating_sub(2) as usize;
         let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
         let len = bytes.len().saturating_sub(zeros).max(shortest);

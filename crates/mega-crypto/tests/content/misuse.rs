@@ -276,3 +276,80 @@ fn the_last_chunk_of_the_largest_file_ends_with_it() {
     let window = content::windows(u64::MAX, u64::MAX).next().unwrap();
     assert_eq!((window.len, window.chunk_count), (u64::MAX, last.index + 1));
 }
+
+#[test]
+fn the_same_end_may_be_seen_twice_and_chunks_far_ahead_are_kept() {
+    let cipher = ContentCipher::new(&key());
+    let part = cipher.mac_chunks(131_072, &[3; 5]).unwrap();
+    let mut macs = CondensedMac::new();
+    macs.insert_all(&part).unwrap();
+    macs.insert_all(&part).unwrap();
+    assert!(!macs.is_empty() && CondensedMac::new().is_empty());
+
+    // One after the other across several words of the table, and far ahead.
+    let mut macs = CondensedMac::new();
+    let far = [0, 63, 64, 65, 127, 128, 500, 501 + CondensedMac::MAX_AHEAD];
+    for index in far {
+        macs.insert(index, ChunkMac([index as u8; 16])).unwrap();
+    }
+    assert_eq!(macs.len(), far.len() as u64);
+    for index in far {
+        assert_eq!(
+            macs.get(index),
+            Some(ChunkMac([index as u8; 16])),
+            "{index}"
+        );
+    }
+}
+
+/// Crypto-and-accounts 6.4: which runs of chunks may be missing from the chain, and which may not.
+#[test]
+#[expect(clippy::single_range_in_vec_init, reason = "lists of gaps")]
+fn gaps_are_tolerated_within_their_bounds_only() {
+    let cipher = ContentCipher::new(&key());
+    let all: Vec<ChunkMac> = (0..80u8).map(|n| ChunkMac([n + 1; 16])).collect();
+    let accepted = |count: usize, chain: &[usize]| {
+        let mut macs = CondensedMac::new();
+        for (index, mac) in all[..count].iter().enumerate() {
+            macs.insert(index as u64, *mac).unwrap();
+        }
+        let mut wrong = MacChain::new();
+        chain
+            .iter()
+            .for_each(|index| wrong.push(&cipher, all[*index]));
+        let size = content::chunk_offset(count as u64).unwrap();
+        macs.verify(
+            &cipher,
+            size,
+            &wrong.meta_mac(),
+            MacPolicy::TolerateLegacyGaps,
+        )
+        .is_ok()
+    };
+    let without = |count: usize, gaps: &[std::ops::Range<usize>]| -> Vec<usize> {
+        (0..count)
+            .filter(|index| !gaps.iter().any(|gap| gap.contains(index)))
+            .collect()
+    };
+    let gaps = |count, gaps: &[_]| accepted(count, &without(count, gaps));
+    // One run of up to 64, from the first chunk on.
+    assert!(gaps(80, &[0..1]) && gaps(80, &[0..64]) && gaps(80, &[3..67]));
+    assert!(!gaps(80, &[0..65]) && !gaps(80, &[3..68]));
+    // Two runs of up to 16 each, among the last 40.
+    assert!(gaps(40, &[0..1, 2..3]) && gaps(40, &[0..16, 17..33]));
+    assert!(gaps(40, &[1..17, 20..36]) && gaps(80, &[40..56, 57..73]));
+    assert!(!gaps(40, &[0..17, 18..19]) && !gaps(40, &[0..1, 2..19]));
+    assert!(!gaps(40, &[5..6, 20..37]) && !gaps(80, &[39..40, 50..51]));
+    // A chunk that counts twice is no gap.
+    let doubled = [1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
+    assert!(!accepted(12, &doubled));
+}
+
+#[test]
+fn a_window_covers_its_range() {
+    let windows: Vec<_> = content::windows(10 << 20, 4 << 20).collect();
+    assert!(windows.len() > 2);
+    for window in windows {
+        assert_eq!(window.range(), window.offset..window.offset + window.len);
+    }
+}

@@ -47,3 +47,30 @@ fn a_buffer_that_is_given_back_serves_the_next_window() {
     let data = window.take_last().unwrap().data;
     assert_eq!((data.as_ptr(), data.len()), (place, 50));
 }
+
+#[test]
+fn a_window_holds_as_much_as_it_needs_and_never_more_than_its_length() {
+    let mut small = WindowStream::encrypt(cipher());
+    small.push(&[1; 100]);
+    small.push(&[1; 100]);
+    assert!(small.take_last().unwrap().data.capacity() < 1 << 20);
+
+    let mut large = WindowStream::encrypt(cipher());
+    let piece = vec![1; 64 << 10];
+    let window = loop {
+        large.push(&piece);
+        if let Some(window) = large.take_filled() {
+            break window;
+        }
+    };
+    assert!(window.data.capacity() <= WindowStream::MAX_LEN);
+}
+
+#[test]
+fn giving_a_buffer_back_loses_nothing_of_what_was_taken_since() {
+    let mut window = WindowStream::encrypt(cipher());
+    window.push(&[2; 50]);
+    window.recycle(Vec::with_capacity(8 << 20));
+    assert_eq!(window.position(), 50);
+    assert_eq!(window.take_last().unwrap().data.len(), 50);
+}

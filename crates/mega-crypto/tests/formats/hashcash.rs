@@ -39,6 +39,22 @@ fn a_proof_is_a_hash_of_the_whole_message() {
 }
 
 #[test]
+fn a_proof_is_right_where_the_plain_hash_is() {
+    let case = &VECTORS["hashcash"];
+    let token = mega_crypto::base64::decode(&case.str("challenge_header")[17..]).unwrap();
+    let easy = challenge(255);
+    let mut right = 0;
+    for proof in 0..8u32 {
+        let message = [&proof.to_be_bytes()[..], &token.repeat(262_144)].concat();
+        let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(message));
+        let passes = u32::from_be_bytes([a, b, c, d]) <= easy.threshold();
+        assert_eq!(easy.verify(proof), passes, "{proof}");
+        right += u32::from(passes);
+    }
+    assert!((1..8).contains(&right), "{right} of 8 say nothing");
+}
+
+#[test]
 fn challenges_of_the_official_tests_are_understood() {
     let cases = &VECTORS["from_public_test_suites"]["hashcash"];
     for token in cases.list("tokens") {

@@ -246,3 +246,31 @@ proptest! {
         let _ = CrcBuilder::legacy(size);
     }
 }
+
+#[test]
+fn a_file_of_a_few_bytes_may_come_in_pieces() {
+    for len in 0..=16u8 {
+        let bytes: Vec<u8> = (1..=len).collect();
+        for cut in 0..=bytes.len() {
+            let mut builder = CrcBuilder::new(bytes.len() as u64);
+            let (front, back) = bytes.split_at(cut);
+            builder.update(front);
+            back.chunks(3).for_each(|piece| builder.update(piece));
+            assert_eq!(builder.finish().unwrap(), Crc::of(&bytes), "{len} {cut}");
+        }
+    }
+}
+
+#[test]
+fn a_sample_that_is_missing_is_named_by_its_length() {
+    let mut sampler = CrcSampler::new(10_000);
+    for left in (1..=128).rev() {
+        let error = sampler.clone().finish().unwrap_err();
+        assert_eq!((error.expected, error.actual), (64, 0), "{left} left");
+        let wanted = sampler.wanted().unwrap();
+        sampler
+            .supply(&vec![1; (wanted.end - wanted.start) as usize])
+            .unwrap();
+    }
+    sampler.finish().unwrap();
+}

@@ -1,5 +1,5 @@
-use mega_crypto::PasswordKey;
 use mega_crypto::password::{self, NewPassword};
+use mega_crypto::{PasswordKey, base64};
 
 use crate::support::{VECTORS, Vector};
 
@@ -39,10 +39,7 @@ fn version_1_user_hashes() {
 #[test]
 fn version_1_user_hashes_of_a_public_test_suite() {
     for case in VECTORS["from_public_test_suites"]["v1_user_hash"].list("cases") {
-        let input = case.hex("input");
-        let Ok(text) = String::from_utf8(input) else {
-            continue;
-        };
+        let text = String::from_utf8(case.hex("input")).expect("no case is left out");
         let key = PasswordKey::from_bytes(case.array("key"));
         assert_eq!(
             password::user_hash_v1(&text, &key).expose_secret()[..],
@@ -72,6 +69,15 @@ fn version_2_derivation() {
         assert_eq!(
             login.password_key().expose_secret()[..],
             case.hex("encryption_key")
+        );
+        assert_eq!(
+            case.hex("derived_32"),
+            [case.hex("encryption_key"), case.hex("auth_key")].concat()
+        );
+        assert_eq!(*login.uh(), base64::encode(&case.hex("auth_key")));
+        assert_eq!(
+            base64::encode(&login.hashed_auth_key().unwrap()),
+            case.str("hak_b64")
         );
         assert_eq!(*login.uh(), case.str("uh_b64"));
         assert_eq!(

@@ -10,6 +10,7 @@ use super::builder::{ApiBuilder, ApiNotice, Observer, Timeouts};
 use super::events::EventStream;
 use super::fetch::StreamPort;
 use super::http::Transport;
+use super::outbox::Outbox;
 use super::pending::PendingAnswer;
 use super::pump;
 use super::solver::HashcashSolver;
@@ -69,6 +70,7 @@ pub(super) struct Shared {
     /// Has no permits ever, and is closed when the last handle goes. Unlike a watch it wakes in the order in which was waited.
     pub(super) gone: Semaphore,
     seeds: Mutex<Random>,
+    outbox: Mutex<Option<Arc<dyn Outbox>>>,
 }
 
 /// One lane with those who wait for it.
@@ -164,6 +166,14 @@ impl Shared {
         }
     }
 
+    /// Who keeps book of changes, if somebody does.
+    pub(super) fn outbox(&self) -> Option<Arc<dyn Outbox>> {
+        self.outbox
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     /// Makes sure that somebody drives the lane.
     pub(super) fn drive(self: &Arc<Self>, which: Which) -> Result<(), Error> {
         let runtime = tokio::runtime::Handle::try_current()
@@ -200,6 +210,7 @@ impl Api {
             lockless,
             gone: Semaphore::new(0),
             seeds: Mutex::new(seeds),
+            outbox: Mutex::default(),
         };
         Self {
             handle: Arc::new(Handle {
@@ -229,6 +240,16 @@ impl Api {
                 .lane
                 .set_identity(identity.clone());
         }
+    }
+
+    /// Has somebody keep book of the changes that leave from now on, through all clones. Handles made by [`with_identity`](Self::with_identity)
+    /// are not meant.
+    pub fn set_outbox(&self, outbox: Arc<dyn Outbox>) {
+        *self
+            .shared()
+            .outbox
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(outbox);
     }
 
     /// In whose name commands go.
@@ -415,7 +436,7 @@ impl Api {
                 state.lane.close();
                 pump::deliver(&mut state)
             };
-            let _ = delivered.tell(self.shared());
+            let _proof = delivered.tell(self.shared());
             cell.wake.notify_one();
             loop {
                 let idle = cell.idle.notified();

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::time::timeout;
 
 use super::api::Settings;
@@ -106,7 +106,7 @@ pub(super) async fn read_body(
     let announced = Announced::new(&response.headers);
     let mut inflate = Inflate::new(response.headers.get("Content-Encoding"))?;
     let mut wire = 0u64;
-    let mut pieces: Vec<Bytes> = Vec::new();
+    let mut whole = Whole::default();
     let mut content = 0u64;
     let mut keep = |piece: Bytes| {
         content = content.saturating_add(piece.len() as u64);
@@ -114,7 +114,7 @@ pub(super) async fn read_body(
             return Err(TransportError::new(TransportErrorKind::Body)
                 .with_source("the reply is larger than the limit"));
         }
-        pieces.push(piece);
+        whole.push(piece);
         Ok(())
     };
     while let Some(piece) = next_piece(&mut response, idle).await? {
@@ -123,11 +123,34 @@ pub(super) async fn read_body(
     }
     inflate.finish(&mut keep)?;
     announced.check(wire, content)?;
-    Ok(match pieces.len() {
-        0 => Bytes::new(),
-        1 => pieces.swap_remove(0),
-        _ => Bytes::from(pieces.concat()),
-    })
+    Ok(whole.finish())
+}
+
+/// Puts a body together. It holds its bytes and not its pieces, of which there may be as many; a body of one piece is not copied.
+#[derive(Default)]
+struct Whole {
+    first: Bytes,
+    copied: BytesMut,
+}
+
+impl Whole {
+    fn push(&mut self, piece: Bytes) {
+        if self.first.is_empty() && self.copied.is_empty() {
+            self.first = piece;
+            return;
+        }
+        let first = std::mem::take(&mut self.first);
+        self.copied.extend_from_slice(&first);
+        self.copied.extend_from_slice(&piece);
+    }
+
+    fn finish(self) -> Bytes {
+        if self.copied.is_empty() {
+            self.first
+        } else {
+            self.copied.freeze()
+        }
+    }
 }
 
 /// What the lane wants to know of a response head.

@@ -146,48 +146,65 @@ pub(super) async fn stream(
     pass(&port, StreamPiece::Start).await?;
     let announced = Announced::new(&response.headers);
     let mut inflate = Inflate::new(response.headers.get("Content-Encoding"))?;
-    let (mut wire, mut content) = (0u64, 0u64);
-    let mut ready = Vec::new();
+    let mut wire = 0u64;
+    let mut passed = Passed {
+        port: &port,
+        content: 0,
+        limit: settings.max_tree,
+    };
     let mut cut_short = false;
-    loop {
+    'reply: loop {
         let piece = tokio::select! {
             biased;
             piece = next_piece(&mut response, idle) => piece?,
             () = port.pieces.closed() => return Err(nobody()),
         };
-        let Some(piece) = piece else { break };
+        let Some(mut piece) = piece else { break };
         wire = wire.saturating_add(piece.len() as u64);
-        inflate.feed(piece, |bytes| {
-            ready.push(bytes);
-            Ok::<_, TransportError>(())
-        })?;
-        for bytes in ready.drain(..) {
-            content = content.saturating_add(bytes.len() as u64);
-            pass(&port, StreamPiece::Content(bytes)).await?;
-        }
-        if content > settings.max_tree {
-            return Err(TransportError::new(TransportErrorKind::Body));
-        }
-        if port.enough.load(Ordering::Relaxed) {
-            cut_short = true;
-            break;
+        // Each step is passed on before the next: together they may be very many bytes (INV-10).
+        while !piece.is_empty() {
+            passed.pass(inflate.step(&mut piece)?).await?;
+            if port.enough.load(Ordering::Relaxed) {
+                cut_short = true;
+                break 'reply;
+            }
         }
     }
     if !cut_short {
+        let mut rest = Bytes::new();
         inflate.finish(|bytes| {
-            ready.push(bytes);
+            rest = bytes;
             Ok::<_, TransportError>(())
         })?;
-        for bytes in ready.drain(..) {
-            content = content.saturating_add(bytes.len() as u64);
-            pass(&port, StreamPiece::Content(bytes)).await?;
-        }
-        announced.check(wire, content)?;
+        passed.pass(rest).await?;
+        announced.check(wire, passed.content)?;
     }
     let (ask, verdict) = oneshot::channel();
     pass(&port, StreamPiece::End(ask)).await?;
     head.body = verdict.await.map_err(|_| nobody())?;
     Ok(head)
+}
+
+/// Content on its way to the caller, counted against the limit (LIM-2).
+struct Passed<'a> {
+    port: &'a StreamPort,
+    content: u64,
+    limit: u64,
+}
+
+impl Passed<'_> {
+    async fn pass(&mut self, bytes: Bytes) -> Result<(), TransportError> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.content = self.content.saturating_add(bytes.len() as u64);
+        pass(self.port, StreamPiece::Content(bytes)).await?;
+        if self.content > self.limit {
+            return Err(TransportError::new(TransportErrorKind::Body)
+                .with_source("the tree is larger than the limit"));
+        }
+        Ok(())
+    }
 }
 
 async fn pass(port: &StreamPort, piece: StreamPiece) -> Result<(), TransportError> {

@@ -52,6 +52,10 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// ```
 pub trait Transport: Send + Sync + 'static {
     /// Sends the request and returns the response as soon as its head is there.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future, or later the body, breaks the request off; whether it arrived is not known then.
     fn request(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>>;
 }
 

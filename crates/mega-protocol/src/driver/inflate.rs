@@ -26,22 +26,29 @@ impl Inflate {
         }
     }
 
-    /// Passes the content of one piece to `take`, in pieces of bounded size: a few bytes may be
-    /// the compressed form of very many.
+    /// Takes some bytes off the front of a piece and returns their content, which has a bounded size if it was compressed: a few bytes
+    /// may be the compressed form of very many. It may be empty.
+    pub(super) fn step(&mut self, piece: &mut Bytes) -> Result<Bytes, TransportError> {
+        match self {
+            Self::Plain => Ok(std::mem::take(piece)),
+            Self::Gzip(decoder) => {
+                let part = piece.split_to(piece.len().min(STEP));
+                decoder.write_all(&part).map_err(broken)?;
+                Ok(Bytes::from(std::mem::take(decoder.get_mut())))
+            }
+        }
+    }
+
+    /// Passes the content of one piece to `take`, step by step.
     pub(super) fn feed<E: From<TransportError>>(
         &mut self,
-        piece: Bytes,
+        mut piece: Bytes,
         mut take: impl FnMut(Bytes) -> Result<(), E>,
     ) -> Result<(), E> {
-        let decoder = match self {
-            Self::Plain => return take(piece),
-            Self::Gzip(decoder) => decoder,
-        };
-        for part in piece.chunks(STEP) {
-            decoder.write_all(part).map_err(broken)?;
-            let content = std::mem::take(decoder.get_mut());
+        while !piece.is_empty() {
+            let content = self.step(&mut piece)?;
             if !content.is_empty() {
-                take(Bytes::from(content))?;
+                take(content)?;
             }
         }
         Ok(())

@@ -77,6 +77,7 @@ fn read_answer<C: Command>(command: &C, raw: RawAnswer) -> Result<Answer<C::Repl
         }),
         Err(Error::Refused(mut refusal)) => {
             refusal.repeated = raw.repeated;
+            refusal.sent = Some(raw.request.command());
             Err(Error::Refused(refusal))
         }
         // The service did something, and what it says of it makes no sense (RTY-5).
@@ -101,6 +102,9 @@ impl Drop for Withdraw {
         if state.waiters.remove(&self.ticket).is_some() {
             state.lane.withdraw(self.ticket);
             state.ports.remove(&self.ticket);
+            drop(state);
+            // What waits behind it, for its next attempt or a proof of work, need not wait longer.
+            self.shared.cell(self.which).wake.notify_one();
         }
     }
 }

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::api::{LaneState, Shared, Which};
+use tokio::sync::oneshot;
+
+use super::api::{LaneCell, LaneState, Shared, Which};
 use super::builder::ApiNotice;
 use super::exchange::exchange;
 use super::fetch::{StreamPort, stream};
+use super::outbox::LeavingBatch;
 use super::solver::{CancelOnDrop, SolverCancel};
-use crate::error::ProofOfWorkError;
+use crate::error::{Error, ProofOfWorkError};
 use crate::hashcash::HashcashChallenge;
-use crate::lane::{ApiRequest, ApiResponse, LaneEvent};
+use crate::lane::{ApiRequest, ApiResponse, EndedChange, LaneEvent, RawAnswer, RequestId};
 use crate::transport::{TransportError, TransportErrorKind};
 
 /// What to do next.
@@ -42,14 +45,19 @@ pub(super) async fn pump(shared: Arc<Shared>, which: Which) {
                 let response = tokio::select! {
                     biased;
                     () = gone(&shared) => break,
-                    response = perform(&shared, &request, port) => response,
+                    response = note_and_perform(&shared, &request, port) => response,
                 };
-                cell.lock().lane.handle_response(now(), response);
+                let lane = &mut cell.lock().lane;
+                match response {
+                    Ok(response) => lane.handle_response(now(), response),
+                    Err(held_back) => lane.refuse(&held_back),
+                }
             }
             Step::Prove(challenge) => {
                 let proof = tokio::select! {
                     biased;
                     () = gone(&shared) => break,
+                    () = no_proof_wanted(cell) => continue,
                     proof = prove(&shared, challenge.clone()) => proof,
                 };
                 cell.lock().lane.handle_proof(now(), proof, &challenge);
@@ -89,15 +97,13 @@ async fn gather(shared: &Shared, which: Which) {
 
 /// Looks at the lane once, under its lock.
 fn next_step(shared: &Shared, which: Which) -> Step {
-    let (step, delivered) = {
+    let (step, delivered, settled) = {
         let mut state = shared.cell(which).lock();
         let now = now();
         state.lane.handle_timeout(now);
         let request = state.lane.poll_transmit(now);
         let delivered = deliver(&mut state);
-        if !state.lane.has_orphaned_change() {
-            shared.cell(which).settled.notify_waiters();
-        }
+        let settled = !state.lane.has_orphaned_change();
         let step = if let Some(request) = request {
             // It stays in its place, so that a repeated attempt finds it again.
             let port = request
@@ -111,9 +117,13 @@ fn next_step(shared: &Shared, which: Which) -> Step {
         } else {
             Step::Wait(state.lane.poll_timeout())
         };
-        (step, delivered)
+        (step, delivered, settled)
     };
-    match delivered.tell(shared) {
+    let proof = delivered.tell(shared);
+    if settled {
+        shared.cell(which).settled.notify_waiters();
+    }
+    match proof {
         // While a proof is demanded nothing is sent.
         Some(challenge) => Step::Prove(challenge),
         None => step,
@@ -125,20 +135,27 @@ fn next_step(shared: &Shared, which: Which) -> Step {
 #[must_use]
 pub(super) struct Delivered {
     proof: Option<HashcashChallenge>,
+    ended: Vec<(RequestId, Vec<EndedChange>)>,
+    answers: Vec<(Waiter, Result<RawAnswer, Error>)>,
     notices: Vec<ApiNotice>,
 }
 
-/// Passes results to those who wait.
+/// Somebody who waits for the result of a command.
+type Waiter = oneshot::Sender<Result<RawAnswer, Error>>;
+
+/// Takes out what there is to tell, and to whom.
 pub(super) fn deliver(state: &mut LaneState) -> Delivered {
     let mut left = Delivered::default();
     while let Some(event) = state.lane.poll_event() {
         let notice = match event {
             LaneEvent::Done { ticket, result } => {
                 state.ports.remove(&ticket);
-                if let Some(waiter) = state.waiters.remove(&ticket) {
-                    // Whoever dropped the future does not want to know.
-                    let _ = waiter.send(result);
-                }
+                let waiter = state.waiters.remove(&ticket);
+                left.answers.extend(waiter.map(|waiter| (waiter, result)));
+                continue;
+            }
+            LaneEvent::Ended { request, changes } => {
+                left.ended.push((request, changes));
                 continue;
             }
             LaneEvent::Proof(challenge) => {
@@ -156,15 +173,49 @@ pub(super) fn deliver(state: &mut LaneState) -> Delivered {
 }
 
 impl Delivered {
-    /// Tells the observer, who may use the handle. Returns a demanded proof of work.
+    /// Tells the outbox first, then those who wait, then the observer, who may use the handle. Outbox and observer are not called while a panic
+    /// unwinds: a second one would end the process. Returns a demanded proof of work.
     pub(super) fn tell(self, shared: &Shared) -> Option<HashcashChallenge> {
-        if let Some(observer) = &shared.settings.observer {
+        let unwinding = std::thread::panicking();
+        if !(self.ended.is_empty() || unwinding)
+            && let Some(outbox) = shared.outbox()
+        {
+            for (request, changes) in &self.ended {
+                outbox.ended(*request, changes);
+            }
+        }
+        for (waiter, result) in self.answers {
+            // Whoever dropped the future does not want to know.
+            let _ = waiter.send(result);
+        }
+        if let Some(observer) = &shared.settings.observer
+            && !unwinding
+        {
             for notice in self.notices {
                 observer(notice);
             }
         }
         self.proof
     }
+}
+
+/// Has a batch noted before it leaves for the first time, then sends it. The outer error says that it was held back.
+async fn note_and_perform(
+    shared: &Shared,
+    request: &ApiRequest,
+    port: Option<StreamPort>,
+) -> Result<Result<ApiResponse, TransportError>, Error> {
+    if !request.first_changes.is_empty()
+        && let Some(outbox) = shared.outbox()
+    {
+        let batch = LeavingBatch {
+            request: request.id,
+            body: request.body.clone(),
+            changes: request.first_changes.clone(),
+        };
+        outbox.leaving(batch).await.map_err(Error::NotNoted)?;
+    }
+    Ok(perform(shared, request, port).await)
 }
 
 async fn perform(
@@ -190,6 +241,13 @@ async fn prove(shared: &Shared, challenge: HashcashChallenge) -> Result<[u8; 4],
     match work.await {
         Ok(Some(prefix)) => Ok(prefix),
         Ok(None) | Err(_) => Err(ProofOfWorkError::NotFound),
+    }
+}
+
+/// Returns when the proof of work under way is of no use any more (LIM-9).
+async fn no_proof_wanted(cell: &LaneCell) {
+    while cell.lock().lane.is_proving() {
+        cell.wake.notified().await;
     }
 }
 

@@ -97,6 +97,10 @@ pub enum ChannelEnd {
     Blocked,
     /// Another code.
     Refused(ApiCode),
+    /// The transport failed in a way that gets no better by itself: the other side did not prove
+    /// who it is ([`Tls`](TransportErrorKind::Tls): NET-1, CLK-4), or such requests are not sent
+    /// ([`Refused`](TransportErrorKind::Refused)).
+    Transport(TransportErrorKind),
 }
 
 /// The cycle of the event channel: ask once at the API, then wait where it says, from position to
@@ -259,16 +263,19 @@ impl EventChannel {
     /// Asks again, at once if the service had held the request, and slower and slower if it answers
     /// "nothing" without holding it: that would be a busy loop.
     fn again(&mut self, now: Instant) {
-        let held = self
-            .asked
-            .is_none_or(|at| now.saturating_duration_since(at) >= HELD);
-        if held {
+        if self.lasted(now, HELD) {
             self.backoff.reset();
             self.state = State::Ready(Some(now));
         } else {
             let delay = self.backoff.next(&mut self.random);
             self.state = State::Ready(now.checked_add(delay));
         }
+    }
+
+    /// Whether the request handed out last took at least this long.
+    fn lasted(&self, now: Instant, least: Duration) -> bool {
+        self.asked
+            .is_none_or(|at| now.saturating_duration_since(at) >= least)
     }
 
     fn refused(&mut self, now: Instant, code: ApiCode) {
@@ -297,12 +304,18 @@ impl EventChannel {
             }
         }
         let cause = match fault {
-            ChannelFault::Transport(error) if error.kind() == TransportErrorKind::Timeout => {
+            ChannelFault::Transport(error) => match error.kind() {
                 // Nothing for a long while: the connection may be dead, nothing else is wrong.
-                self.state = State::Ready(Some(now));
-                return;
-            }
-            ChannelFault::Transport(error) => Error::Transport(error),
+                TransportErrorKind::Timeout if self.lasted(now, IDLE / 2) => {
+                    self.state = State::Ready(Some(now));
+                    return;
+                }
+                kind @ (TransportErrorKind::Tls | TransportErrorKind::Refused) => {
+                    self.end(ChannelEnd::Transport(kind));
+                    return;
+                }
+                _ => Error::Transport(error),
+            },
             ChannelFault::Status(status) => Error::Status {
                 status,
                 retry_after: None,

@@ -81,9 +81,16 @@ enum Place {
     Start,
     /// The reply is a number or something foreign; it is short.
     Short,
+    /// Before a comma, or the end of the object.
     Key {
         first: bool,
     },
+    /// Before a key.
+    Name {
+        first: bool,
+    },
+    /// Before the colon after this key.
+    Colon(Key),
     /// Before the value of this key.
     Member(Key),
     /// Inside the value of this key.
@@ -161,6 +168,9 @@ impl EventParser {
         let mut window = std::mem::take(&mut self.window);
         let mut used = 0;
         let result = loop {
+            if self.between_values() {
+                used += blank(window.get(used..).unwrap_or_default());
+            }
             match self.step(window.get(used..).unwrap_or_default(), last) {
                 Ok(Step::On(len)) => used += len,
                 Ok(Step::Wait) | Err(Fault::Incomplete) => break Ok(()),
@@ -198,20 +208,26 @@ impl EventParser {
                 return Ok(Step::Wait);
             }
             Place::Key { first } => {
-                if cursor.next_member(b'}', first)? {
-                    let key = cursor.string()?;
-                    cursor.expect(b':', "a colon is wanted")?;
-                    self.place = Place::Member(match key.raw() {
-                        b"a" => Key::Packets,
-                        b"sn" => Key::Position,
-                        b"w" => Key::Wait,
-                        b"ir" => Key::More,
-                        b"err" if first => Key::Error,
-                        _ => Key::Other,
-                    });
+                self.place = if cursor.next_member(b'}', first)? {
+                    Place::Name { first }
                 } else {
-                    self.place = Place::End;
-                }
+                    Place::End
+                };
+            }
+            Place::Name { first } => {
+                let key = cursor.string()?;
+                self.place = Place::Colon(match key.raw() {
+                    b"a" => Key::Packets,
+                    b"sn" => Key::Position,
+                    b"w" => Key::Wait,
+                    b"ir" => Key::More,
+                    b"err" if first => Key::Error,
+                    _ => Key::Other,
+                });
+            }
+            Place::Colon(key) => {
+                cursor.expect(b':', "a colon is wanted")?;
+                self.place = Place::Member(key);
             }
             Place::Member(key) => {
                 if cursor.peek()? == b'[' && key == Key::Packets {
@@ -246,7 +262,9 @@ impl EventParser {
             }
             Place::Packets { first } => {
                 if cursor.next_member(b']', first)? {
-                    cursor.skip_space();
+                    if self.packets.len() >= MAX_PACKETS {
+                        return Err(Fault::Limit("too many packets"));
+                    }
                     self.begin_value();
                     self.place = Place::Packet;
                 } else {
@@ -271,6 +289,14 @@ impl EventParser {
             Place::Failed(_) => return Ok(Step::Wait),
         }
         Ok(Step::On(cursor.position()))
+    }
+
+    /// Whether white space means nothing here. It is dropped as it comes: kept, it would be looked through again with each piece.
+    fn between_values(&self) -> bool {
+        !matches!(
+            self.place,
+            Place::Short | Place::Value(_) | Place::Packet | Place::Failed(_)
+        )
     }
 
     fn begin_value(&mut self) {
@@ -303,6 +329,13 @@ enum Step {
     Wait,
 }
 
+/// How many bytes of white space these begin with.
+fn blank(window: &[u8]) -> usize {
+    let mut cursor = Cursor::window(window, false);
+    cursor.skip_space();
+    cursor.position()
+}
+
 fn short(body: &[u8]) -> Result<EventReply, EventParseError> {
     match parse_i64(body.trim_ascii()) {
         Some(0) => Ok(EventReply::KeepAlive),
@@ -315,3 +348,49 @@ fn short(body: &[u8]) -> Result<EventReply, EventParseError> {
 }
 
 const MAX_SHORT: usize = 64 << 10;
+/// The most packets in one reply. The service cuts long histories into many replies; and a packet of a few bytes takes a hundred times
+/// their memory.
+const MAX_PACKETS: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lim_6_white_space_takes_no_memory_wherever_it_stands() {
+        let reply = r#"{"x":1,"a":[{"a":"sqac"},{"a":"la"}],"sn":"AAAAAAAAAAE"}"#;
+        let between = |at: usize| {
+            let (head, _) = reply.split_at(at);
+            let inside = head.contains(r#""a":[{"#) && !head.contains(']');
+            // In packets and strings it is part of the text.
+            !inside && head.matches('"').count() % 2 == 0
+        };
+        for at in (0..=reply.len()).filter(|at| between(*at)) {
+            let (head, tail) = reply.split_at(at);
+            let mut parser = EventParser::new();
+            parser.feed(head.as_bytes()).unwrap();
+            for _ in 0..100 {
+                parser.feed(&[b' '; 1000]).unwrap();
+                assert!(parser.window.len() < 1000, "after {head}");
+            }
+            parser.feed(tail.as_bytes()).unwrap();
+            let Ok(EventReply::News { packets, .. }) = parser.finish() else {
+                panic!("after {head}");
+            };
+            assert_eq!(packets.len(), 2);
+        }
+    }
+
+    #[test]
+    fn lim_6_the_packets_of_one_reply_are_bounded() {
+        let mut parser = EventParser::new();
+        parser.feed(br#"{"a":[{}"#).unwrap();
+        let more = ",{}".repeat(1 << 10);
+        let fed = (0..2 << 10).take_while(|_| parser.feed(more.as_bytes()).is_ok());
+        assert_eq!(fed.count(), (1 << 10) - 1);
+        assert!(matches!(
+            parser.finish(),
+            Err(EventParseError::Malformed(_))
+        ));
+    }
+}

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::CommandLane;
 use super::batch::{FlightState, Queued};
-use super::messages::{ApiResponse, LaneEvent, RawAnswer, Ticket};
+use super::messages::{ApiResponse, ChangeOutcome, EndedChange, LaneEvent, RawAnswer, Ticket};
 use super::reply::{self, Body};
+use super::{CommandLane, RequestId};
 use crate::code::ApiCode;
 use crate::command::Effect;
 use crate::error::{Error, ProofOfWorkError, Refusal};
@@ -93,6 +93,10 @@ impl CommandLane {
             Body::Elements(elements) => self.handle_elements(now, elements),
             Body::Again(code) => self.retry(now, Error::Refused(Refusal::new("batch", code)), None),
             Body::Refused(refusal) => self.refuse_all(&refusal),
+            Body::NoCode => {
+                flight.maybe_executed = true;
+                self.refuse_all(&Refusal::new("batch", ApiCode::EINTERNAL));
+            }
             Body::Foreign => {
                 flight.maybe_executed = true;
                 self.retry(now, Error::NotTheService, None);
@@ -132,6 +136,17 @@ impl CommandLane {
                 _ => {}
             }
         }
+        let answered = |position: usize| match elements.get(position) {
+            // A repeated request may be refused because it was carried out before.
+            Some(element) => match reply::is_refusal(element) {
+                Some(true) => flight.failed_outcome(),
+                Some(false) => ChangeOutcome::Done,
+                None => ChangeOutcome::Unknown,
+            },
+            None => ChangeOutcome::Unknown,
+        };
+        let ended = flight.ended(answered);
+        self.tell_ended(flight.id, ended);
         let mut again = Vec::new();
         let mut commands = std::mem::take(&mut flight.commands).into_iter();
         for (position, element) in elements.into_iter().enumerate() {
@@ -139,12 +154,17 @@ impl CommandLane {
                 break;
             };
             let command = commands.next();
-            if let (Some(code), Some(command)) = (reply::again(&element), command)
+            if let (Some(_), Some(command)) = (reply::again(&element), command)
                 && !flight.maybe_executed
                 && (alone || item.effect == Effect::Read)
                 && let Some(first_sent) = flight.first_sent
                 && now.saturating_duration_since(first_sent) < self.config.retry.deadline
             {
+                if self.closed || flight.orphans.contains(&item.ticket) {
+                    // Nothing was executed, and nothing is to leave any more.
+                    self.done(item.ticket, Err(Error::Closed));
+                    continue;
+                }
                 // Nothing was executed, so a new batch with a new id does no harm; under the old
                 // id the service would repeat this very answer.
                 again.push(Queued {
@@ -155,7 +175,6 @@ impl CommandLane {
                     first_sent: Some(first_sent),
                     submitted: Some(first_sent),
                 });
-                let _ = code;
                 continue;
             }
             let answer = RawAnswer {
@@ -182,6 +201,10 @@ impl CommandLane {
         let Some(flight) = self.flight.as_mut() else {
             return;
         };
+        if self.closed || flight.is_pointless() {
+            self.finish_all(&Error::Closed);
+            return;
+        }
         let Some(header) = header else {
             self.retry(
                 now,
@@ -222,8 +245,13 @@ impl CommandLane {
         let Some(flight) = self.flight.as_mut() else {
             return;
         };
+        if self.closed {
+            self.finish_all(&Error::Closed);
+            return;
+        }
         if flight.is_pointless() {
-            self.finish_all(&cause);
+            let pause = at_least.and_then(|pause| now.checked_add(pause));
+            self.give_up(now, &cause, pause);
             return;
         }
         let delay = self
@@ -233,7 +261,7 @@ impl CommandLane {
         let first_sent = flight.first_sent.unwrap_or(now);
         let at = now.checked_add(delay);
         let waited = at.map(|at| at.saturating_duration_since(first_sent));
-        if self.closed || waited.is_none_or(|waited| waited > self.config.retry.deadline) {
+        if waited.is_none_or(|waited| waited > self.config.retry.deadline) {
             let after = now.saturating_duration_since(first_sent);
             let last = Some(Arc::new(cause));
             self.finish_all(&Error::DeadlineExceeded { after, last });
@@ -276,6 +304,8 @@ impl CommandLane {
             return;
         };
         self.backoff.reset();
+        let ended = flight.ended(|_| flight.failed_outcome());
+        self.tell_ended(flight.id, ended);
         for (position, item) in flight.items.iter().enumerate() {
             let mut refusal = refusal.clone();
             refusal.command = item.name.clone();
@@ -287,12 +317,29 @@ impl CommandLane {
         }
     }
 
+    /// Ends the batch in flight, for which nobody waits. A pause that the service asked for is kept for what comes next, unless that
+    /// would wait longer than for an answer.
+    fn give_up(&mut self, now: Instant, cause: &Error, pause: Option<Instant>) {
+        let longest = now.checked_add(self.config.retry.deadline);
+        let pause = pause.filter(|pause| longest.is_none_or(|longest| *pause <= longest));
+        self.asked_pause = self.asked_pause.max(pause);
+        self.finish_all(cause);
+    }
+
     pub(super) fn finish_all(&mut self, cause: &Error) {
         let Some(flight) = self.flight.take() else {
             return;
         };
+        let ended = flight.ended(|_| flight.failed_outcome());
+        self.tell_ended(flight.id, ended);
         for (position, item) in flight.items.iter().enumerate() {
             self.done(item.ticket, Err(flight.failure(position, cause)));
+        }
+    }
+
+    fn tell_ended(&mut self, request: RequestId, changes: Option<Vec<EndedChange>>) {
+        if let Some(changes) = changes {
+            self.events.push_back(LaneEvent::Ended { request, changes });
         }
     }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use zeroize::Zeroizing;
 
 use super::RequestId;
-use super::messages::Ticket;
+use super::messages::{ChangeOutcome, EndedChange, SentCommand, Ticket};
 use crate::command::{Effect, EncodedCommand, Lane};
 use crate::error::Error;
 use crate::identity::Identity;
@@ -43,6 +43,11 @@ impl SentRequest {
     /// The index of the command in the request.
     pub fn position(&self) -> usize {
         self.position
+    }
+
+    /// Which command of which request it is.
+    pub fn command(&self) -> SentCommand {
+        SentCommand::new(self.id, self.position)
     }
 }
 
@@ -86,6 +91,8 @@ pub(super) struct Flight {
     pub(super) streamed: bool,
     pub(super) state: FlightState,
     pub(super) first_sent: Option<Instant>,
+    /// Whether it has been handed out once.
+    pub(super) announced: bool,
     /// Whether any attempt may have been executed. Once set it stays: a later "not now" from the
     /// service may be caused by the earlier attempt being under way.
     pub(super) maybe_executed: bool,
@@ -154,6 +161,7 @@ impl Flight {
             streamed,
             state: FlightState::Ready(None),
             first_sent,
+            announced: false,
             maybe_executed: false,
             malformed: 0,
             proofs: 0,
@@ -174,6 +182,7 @@ impl Flight {
             streamed: false,
             state: FlightState::Ready(None),
             first_sent: None,
+            announced: true,
             maybe_executed: true,
             malformed: 0,
             proofs: 0,
@@ -183,11 +192,12 @@ impl Flight {
         }
     }
 
-    /// Whether it only asks, and nobody wants the answer.
+    /// Whether nobody wants the answer, and no change of it can have come to pass.
     pub(super) fn is_pointless(&self) -> bool {
+        let harmless = |item: &Item| item.effect == Effect::Read || !self.maybe_executed;
         self.items
             .iter()
-            .all(|i| i.effect == Effect::Read && self.orphans.contains(&i.ticket))
+            .all(|i| harmless(i) && self.orphans.contains(&i.ticket))
     }
 
     /// What the failure of the whole flight is for the command at `position`.
@@ -211,6 +221,42 @@ impl Flight {
             position,
         };
         Error::outcome_unknown(name, request, cause.clone())
+    }
+
+    /// The commands that change something, by their places.
+    pub(super) fn changes(&self) -> impl Iterator<Item = usize> + '_ {
+        let changes = self.items.iter().enumerate();
+        changes
+            .filter(|(_, item)| item.effect == Effect::Mutation)
+            .map(|(position, _)| position)
+    }
+
+    /// What there is to tell of the changes in it now that it has come to its end.
+    pub(super) fn ended(
+        &self,
+        outcome: impl Fn(usize) -> ChangeOutcome,
+    ) -> Option<Vec<EndedChange>> {
+        if !self.announced {
+            return None;
+        }
+        let ended = self.changes().map(|position| EndedChange {
+            position,
+            outcome: outcome(position),
+            given_up: self
+                .items
+                .get(position)
+                .is_some_and(|item| self.orphans.contains(&item.ticket)),
+        });
+        Some(ended.collect()).filter(|ended: &Vec<_>| !ended.is_empty())
+    }
+
+    /// The outcome of a command when the whole flight has failed.
+    pub(super) fn failed_outcome(&self) -> ChangeOutcome {
+        if self.maybe_executed {
+            ChangeOutcome::Unknown
+        } else {
+            ChangeOutcome::NotDone
+        }
     }
 
     pub(super) fn request(&self, position: usize) -> SentRequest {

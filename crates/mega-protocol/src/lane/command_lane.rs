@@ -23,6 +23,8 @@ pub struct CommandLane {
     pub(super) flight: Option<Flight>,
     /// No new batch leaves before this time.
     pub(super) not_before: Option<Instant>,
+    /// Nor before this one: the service asked for a pause, and the batch that was told is gone.
+    pub(super) asked_pause: Option<Instant>,
     pub(super) backoff: Backoff,
     pub(super) random: Random,
     pub(super) next_id: RequestId,
@@ -46,6 +48,7 @@ impl CommandLane {
             resubmitted: VecDeque::new(),
             flight: None,
             not_before: None,
+            asked_pause: None,
             random,
             next_id,
             next_ticket: 0,
@@ -101,14 +104,15 @@ impl CommandLane {
     }
 
     /// Withdraws a command that has not left. Returns whether it had not: then it never will, and
-    /// no result comes. One that has left is brought to its end, except that a batch of mere
-    /// questions that nobody wants answered is not sent again.
+    /// no result comes. One that has left is brought to its end, except that a batch that nobody
+    /// waits for is not sent again if it only asks, or has certainly not been executed.
     pub fn withdraw(&mut self, ticket: Ticket) -> bool {
         if let Some(flight) = &mut self.flight
             && flight.items.iter().any(|item| item.ticket == ticket)
         {
             flight.orphans.insert(ticket);
             if flight.is_pointless() && flight.state != FlightState::Sent {
+                self.asked_pause = self.asked_pause.max(flight.not_before);
                 self.finish_all(&Error::Closed);
             }
             return false;
@@ -144,6 +148,12 @@ impl CommandLane {
         matches!(&self.flight, Some(flight) if flight.state == FlightState::Sent)
     }
 
+    /// Whether a proof of work has been demanded that is still of use; see [`LaneEvent::Proof`]. It is not any more when everything
+    /// that waits for it was withdrawn, or the lane closed.
+    pub fn is_proving(&self) -> bool {
+        matches!(&self.flight, Some(flight) if flight.state == FlightState::Proving)
+    }
+
     /// The next request to put on the wire, if any. Poll again after everything else.
     #[must_use]
     pub fn poll_transmit(&mut self, now: Instant) -> Option<ApiRequest> {
@@ -173,6 +183,12 @@ impl CommandLane {
         };
         flight.state = FlightState::Sent;
         flight.first_sent.get_or_insert(now);
+        let first_changes = if flight.announced {
+            Vec::new()
+        } else {
+            flight.changes().collect()
+        };
+        flight.announced = true;
         let streamed = flight
             .items
             .first()
@@ -185,13 +201,22 @@ impl CommandLane {
             hashcash: flight.proof.take(),
             streamed,
             commands: flight.items.len(),
+            first_changes,
         })
+    }
+
+    /// Reports that the request handed out last was held back and never put on the wire. All of its commands fail with this error, unless an
+    /// earlier attempt may have been executed.
+    pub fn refuse(&mut self, error: &Error) {
+        if self.is_waiting() {
+            self.finish_all(error);
+        }
     }
 
     /// States that the time of [`CommandLane::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.not_before.is_some_and(|at| at <= now) {
-            self.not_before = None;
+        for pause in [&mut self.not_before, &mut self.asked_pause] {
+            *pause = pause.filter(|at| *at > now);
         }
     }
 
@@ -205,7 +230,7 @@ impl CommandLane {
                 _ => None,
             },
             None if self.held || self.queue.is_empty() && self.resubmitted.is_empty() => None,
-            None => self.not_before,
+            None => self.not_before.max(self.asked_pause),
         }
     }
 
@@ -295,7 +320,8 @@ impl CommandLane {
             // A clock of its own for each command: how long it has been waiting here.
             entry.submitted.get_or_insert(now);
         }
-        if self.held || self.not_before.is_some_and(|at| at > now) {
+        let pause = self.not_before.max(self.asked_pause);
+        if self.held || pause.is_some_and(|at| at > now) {
             return;
         }
         if let Some((ticket, request)) = self.resubmitted.pop_front() {

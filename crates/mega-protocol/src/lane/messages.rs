@@ -79,6 +79,61 @@ pub struct ApiRequest {
     pub streamed: Option<Ticket>,
     /// How many commands travel in it.
     pub commands: usize,
+    /// On the first attempt of a batch: which of its commands change something, by their places in
+    /// it. Empty on every further attempt.
+    pub first_changes: Vec<usize>,
+}
+
+/// One command of one request. All attempts of a batch have the same request id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct SentCommand {
+    /// The request.
+    pub request: RequestId,
+    /// The place of the command in it.
+    pub position: usize,
+}
+
+impl SentCommand {
+    /// The command at a place of a request.
+    pub fn new(request: RequestId, position: usize) -> Self {
+        Self { request, position }
+    }
+}
+
+/// What became of a command that changes something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EndedChange {
+    /// Its place in the request.
+    pub position: usize,
+    /// What is known of it.
+    pub outcome: ChangeOutcome,
+    /// Whether its caller had given it up, so that nobody is told.
+    pub given_up: bool,
+}
+
+impl EndedChange {
+    /// The end of the command at a place.
+    pub fn new(position: usize, outcome: ChangeOutcome, given_up: bool) -> Self {
+        Self {
+            position,
+            outcome,
+            given_up,
+        }
+    }
+}
+
+/// What is known of a command that changes something, once nothing more is done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ChangeOutcome {
+    /// The service answered that it is done.
+    Done,
+    /// The service refused it, or never got it.
+    NotDone,
+    /// Nothing tells whether it took effect (RTY-6).
+    Unknown,
 }
 
 impl fmt::Debug for ApiRequest {
@@ -173,6 +228,14 @@ pub enum LaneEvent {
         delay: Duration,
         /// Why.
         cause: Error,
+    },
+    /// A batch that had left has come to its end, and these of its commands change something. Comes
+    /// before the results of the batch.
+    Ended {
+        /// The request.
+        request: RequestId,
+        /// Its changes, in their order.
+        changes: Vec<EndedChange>,
     },
     /// The service said that the session is over.
     SessionEnded,

@@ -42,5 +42,8 @@ mod request_id;
 
 pub use batch::SentRequest;
 pub use command_lane::CommandLane;
-pub use messages::{ApiRequest, ApiResponse, LaneConfig, LaneEvent, RawAnswer, Ticket};
+pub use messages::{
+    ApiRequest, ApiResponse, ChangeOutcome, EndedChange, LaneConfig, LaneEvent, RawAnswer,
+    SentCommand, Ticket,
+};
 pub use request_id::RequestId;

@@ -16,6 +16,9 @@ pub(super) enum Body {
     Again(ApiCode),
     /// A refusal of the whole batch.
     Refused(Refusal),
+    /// A number that is no error code. The SDK takes it for an internal error
+    /// (`MegaClient::exec`); it does not tell whether anything was executed.
+    NoCode,
     /// Not an answer of the service at all (NET-8).
     Foreign,
     /// From the service by the looks of it, but broken.
@@ -38,11 +41,7 @@ pub(super) fn recognise(body: &Bytes, expected: usize) -> Body {
         Some(b'-' | b'0'..=b'9') => match parse_i64(text) {
             Some(-3) => Body::Again(ApiCode::EAGAIN),
             Some(-4) => Body::Again(ApiCode::ERATELIMIT),
-            // The SDK takes a whole-batch 0 for an internal error.
-            Some(n @ 0..) => {
-                let _ = n;
-                refused(ApiCode::EINTERNAL)
-            }
+            Some(0..) => Body::NoCode,
             Some(n) => match i32::try_from(n) {
                 Ok(n) => refused(ApiCode::new(n)),
                 Err(_) => Body::Malformed(DecodeError::new("a code out of range")),
@@ -83,4 +82,10 @@ pub(super) fn again(element: &[u8]) -> Option<ApiCode> {
         b"-4" => Some(ApiCode::ERATELIMIT),
         _ => None,
     }
+}
+
+/// Whether a reply element is a refusal; `None` when it cannot be read.
+pub(super) fn is_refusal(element: &[u8]) -> Option<bool> {
+    let value = Value::parse(element).ok()?;
+    Some(command::refusal("batch", value).is_some())
 }

@@ -15,6 +15,7 @@ struct Bench {
     now: Instant,
     batches: Vec<EventBatch>,
     ends: Vec<ChannelEnd>,
+    retries: usize,
 }
 
 fn position(text: &str) -> SequenceNumber {
@@ -30,6 +31,7 @@ impl Bench {
             now: Instant::now(),
             batches: Vec::new(),
             ends: Vec::new(),
+            retries: 0,
         }
     }
 
@@ -56,6 +58,7 @@ impl Bench {
             match event {
                 ChannelEvent::Batch(batch) => self.batches.push(batch),
                 ChannelEvent::Ended(end) => self.ends.push(end),
+                ChannelEvent::Retrying { .. } => self.retries += 1,
                 _ => {}
             }
         }
@@ -155,6 +158,32 @@ fn answers_that_are_not_held_do_not_make_a_busy_loop() {
         }
         assert!(bench.now - start > Duration::from_secs(120), "{body}");
     }
+}
+
+#[test]
+fn net_1_a_service_that_does_not_prove_itself_ends_the_channel() {
+    for kind in [TransportErrorKind::Tls, TransportErrorKind::Refused] {
+        let mut bench = Bench::session();
+        bench.request().unwrap();
+        bench.report(Err(ChannelFault::Transport(TransportError::new(kind))));
+        assert!(bench.channel.is_ended(), "{kind:?}");
+        assert_eq!(bench.ends, [ChannelEnd::Transport(kind)]);
+        assert!(bench.request().is_none());
+    }
+}
+
+#[test]
+fn time_outs_that_come_early_do_not_make_a_busy_loop() {
+    let mut bench = Bench::session();
+    let start = bench.now;
+    for _ in 0..60 {
+        bench.request().unwrap();
+        bench.report(Err(ChannelFault::Transport(TransportError::new(
+            TransportErrorKind::Timeout,
+        ))));
+    }
+    assert!(bench.now - start > Duration::from_secs(120));
+    assert_eq!(bench.retries, 60, "each is told");
 }
 
 #[test]

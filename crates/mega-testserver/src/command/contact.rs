@@ -186,6 +186,7 @@ fn conclude(
         let user = cx.model.users.get(&user);
         user.map(|u| u.email.clone()).unwrap_or_default()
     };
+    let (sender, receiver) = (email_of(invitation.from), email_of(to));
     let packet = |mail: String| {
         Object::new()
             .with("p", invitation.handle)
@@ -193,10 +194,12 @@ fn conclude(
             .with("uts", now)
             .with("s", status)
     };
+    if status != IGNORED {
+        cx.model.pending.remove(&invitation.handle);
+    }
     if status == DENIED {
         end_shares(cx.model, fx, invitation);
     }
-    let (sender, receiver) = (email_of(invitation.from), email_of(to));
     fx.to(Channel::User(to), "upci", packet(sender).with("ou", to));
     let packet = packet(receiver);
     if status != IGNORED {
@@ -207,9 +210,6 @@ fn conclude(
         "upco",
         packet.with("ou", to),
     );
-    if status != IGNORED {
-        cx.model.pending.remove(&invitation.handle);
-    }
     if status == ACCEPTED {
         set_contact(cx.model, fx, to, invitation.from, 1, to);
         set_contact(cx.model, fx, invitation.from, to, 1, to);
@@ -221,9 +221,9 @@ fn conclude(
 }
 
 /// What waited with an invitation that came to nothing waits no longer.
-fn end_shares(model: &Model, fx: &mut Effects, invitation: &Invitation) {
+fn end_shares(model: &mut Model, fx: &mut Effects, invitation: &Invitation) {
     for (root, _) in &invitation.shares {
-        super::share::end_pending(model, fx, *root, invitation.from, invitation.handle);
+        model.end_pending(fx, *root, invitation.from, invitation.handle);
     }
 }
 

@@ -56,7 +56,8 @@ enum Part {
     /// `mc`: no nodes, as VPN clients want it (SDK `CommandFetchNodes`).
     Nothing,
     /// `n`, one handle or several, with everything in them (SDK for password managers, with `part:1`), or with `inc` only so
-    /// many levels below them. How the service counts levels is not known; here 0 is the named nodes alone.
+    /// many levels below them. How the service counts levels is not known and no source tells: the official library never sends
+    /// `inc` (SDK `CommandFetchNodes`: `c`, `r`, `ca`, `n`, `part` and `mc` are all there is). Here 0 is the named nodes alone.
     Below {
         roots: Vec<NodeHandle>,
         levels: Option<usize>,

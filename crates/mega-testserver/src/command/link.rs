@@ -83,7 +83,12 @@ pub(super) fn info(cx: &mut Context<'_>, request: &Value) -> Result {
         .ok_or(EARGS)?;
     let handle = cx.open_link(link)?;
     let node = cx.model.tree().get(handle).ok_or(ENOENT)?;
-    let sizes: Vec<Json> = cx.model.count(handle).into_iter().map(Json::from).collect();
+    // The folder itself counts: the official client takes one away (SDK `MegaApiImpl::folderlinkinfo_result`).
+    let [bytes, files, folders, old_bytes, old_files] = cx.model.count(handle);
+    let folders = folders + u64::from(node.kind == crate::model::Kind::Folder);
+    let sizes = [bytes, files, folders, old_bytes, old_files]
+        .map(Json::from)
+        .to_vec();
     let key = node.key(Holder::Share(handle)).unwrap_or_default();
     let answer = Object::new()
         .with("attrs", node.attributes.clone())

@@ -166,12 +166,12 @@ pub(super) fn put(cx: &mut Context<'_>, request: &Value) -> Result {
     Ok(Answer::Either(legacy.into(), events.into()))
 }
 
-/// Where the nodes go, and whose account that is.
 /// Whether a target is a person: a handle of 11 characters, or an address.
 fn names_a_user(target: &str) -> bool {
     target.contains('@') || UserHandle::parse(target).is_some()
 }
 
+/// Where the nodes go, and whose account that is.
 fn destination(
     cx: &Context<'_>,
     request: &Value,
@@ -293,13 +293,16 @@ fn copy(cx: &Context<'_>, node: &mut Node, source: NodeHandle) -> std::result::R
     Ok(())
 }
 
-/// Errors per node: `[]` when all is well, dense when all failed, otherwise by index.
+/// Errors per node, as the official client reads them (SDK `CommandPutNodes::procresult`): `[]` when all is well, a list when
+/// those that failed are the first ones (`[-9,-9]`), otherwise an object by their places (`{"1":-9}`).
 fn sparse(errors: &[i64]) -> Json {
-    if errors.iter().all(|e| *e == 0) {
-        return Json::Array(Vec::new());
+    let failed = |code: &&i64| **code != 0;
+    let first = errors.iter().take_while(failed).count();
+    if errors.iter().skip(first).all(|code| *code == 0) {
+        return Json::Array(errors.iter().take(first).map(|c| (*c).into()).collect());
     }
     let mut out = Object::new();
-    for (i, code) in errors.iter().enumerate().filter(|(_, code)| **code != 0) {
+    for (i, code) in errors.iter().enumerate().filter(|(_, code)| failed(code)) {
         out.push(i.to_string(), *code);
     }
     out.into()

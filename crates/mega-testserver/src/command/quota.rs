@@ -53,9 +53,9 @@ pub(super) fn query_transfer(cx: &mut Context<'_>, request: &Value) -> Result {
     let bytes = number(request, "s")
         .and_then(|s| u64::try_from(s).ok())
         .ok_or(EARGS)?;
-    let transfer = match cx.user() {
-        Ok(user) => user.transfer,
-        Err(_) => return Ok(Answer::Value(0.into())),
+    let payer = cx.who.payer().and_then(|u| cx.model.users.get(&u));
+    let Some(transfer) = payer.map(|u| u.transfer) else {
+        return Ok(Answer::Value(0.into()));
     };
     let short = transfer
         .allowance

@@ -239,10 +239,11 @@ pub(super) fn settle(
         .iter_mut()
         .filter(|m| m.code == mail.code)
         .for_each(|m| m.used = true);
-    let packet = Object::new()
-        .with("m", pending.email.clone())
-        .with("u", handle);
-    cx.fx.to(Channel::User(handle), "uec", packet);
+    // The session that registered is told that its account is one (`uac`, SDK `MegaApi::createAccount`), and of the address.
+    let confirmed = Object::new().with("m", pending.email.clone());
+    cx.fx.to(Channel::User(handle), "uac", confirmed.clone());
+    cx.fx
+        .to(Channel::User(handle), "uec", confirmed.with("u", handle));
     Ok(())
 }
 

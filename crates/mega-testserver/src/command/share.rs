@@ -6,7 +6,7 @@ use super::{Answer, Context, EARGS, ENOENT, Result, is_wire_text};
 use crate::json::read::{array, number, text};
 use crate::json::{Json, Object};
 use crate::model::effects::Effects;
-use crate::model::{Channel, Holder, Kind, Model, Right, Share};
+use crate::model::{Channel, Holder, Kind, Right, Share};
 use crate::wire::{NodeHandle, RequestHandle, UserHandle, unb64};
 
 pub(super) fn share(cx: &mut Context<'_>, request: &Value) -> Result {
@@ -131,7 +131,7 @@ fn with_user(
                 withdrawn.push(invitation.handle);
             }
             for handle in withdrawn {
-                end_pending(cx.model, &mut fx, root, owner, handle);
+                cx.model.end_pending(&mut fx, root, owner, handle);
             }
         }
         (Some(other), Some(_)) if other == owner => {
@@ -165,22 +165,6 @@ fn with_user(
     }
     cx.fx = fx;
     Ok(())
-}
-
-/// Tells the owner of a folder that a share of it waits for nobody any more.
-pub(super) fn end_pending(
-    model: &Model,
-    fx: &mut Effects,
-    root: NodeHandle,
-    owner: UserHandle,
-    invitation: RequestHandle,
-) {
-    let packet = Object::new()
-        .with("n", root)
-        .with("o", owner)
-        .with("p", invitation)
-        .with("ou", owner);
-    fx.owner(model, root, "s2", packet);
 }
 
 /// Shares a folder with a user: he gets the tree, the owner the confirmation. `pending` is the invitation it waited for.
@@ -269,20 +253,34 @@ pub(super) fn node_keys(cx: &mut Context<'_>, request: &Value) -> Result {
             }
         }
     }
-    take_keys(cx, request, &[])?;
+    for (share, node, key) in take_keys(cx, request, &[])? {
+        // Whoever sees the node and lacked its key gets it: triples, as the web client reads them (js/crypto.js `crypto_proccr`).
+        // No tag: the reply promises none.
+        let keys: Vec<Json> = vec![
+            vec![share.into()].into(),
+            vec![node.into()].into(),
+            vec![0.into(), 0.into(), key.into()].into(),
+        ];
+        let packet = Object::new().with("cr", keys);
+        let path = cx.model.path(node);
+        for channel in cx.model.watchers(node) {
+            cx.fx.untagged(&path, channel, "k", packet.clone());
+        }
+    }
     cx.changed = true;
     Ok(Answer::Value(0.into()))
 }
 
 /// Reads `cr`: shares, nodes, and triples of their indexes with a key. In `p` the node list may be empty: then the
-/// index is the place in the request, which `made` translates.
+/// index is the place in the request, which `made` translates. The result is what was taken: share, node, key.
 pub(super) fn take_keys(
     cx: &mut Context<'_>,
     request: &Value,
     made: &[Option<NodeHandle>],
-) -> std::result::Result<(), i64> {
+) -> std::result::Result<Vec<(NodeHandle, NodeHandle, String)>, i64> {
+    let mut taken = Vec::new();
     let Some([shares, nodes, triples]) = array(request, "cr").and_then(|cr| cr.get(..3)) else {
-        return Ok(());
+        return Ok(taken);
     };
     let handles = |list: &Value| -> Vec<Option<NodeHandle>> {
         list.as_array()
@@ -323,12 +321,13 @@ pub(super) fn take_keys(
             .model
             .right(&cx.who, node)
             .is_some_and(|r| r >= Right::Write)
-            && let Some(node) = cx.model.tree.get_mut(node)
+            && let Some(known) = cx.model.tree.get_mut(node)
         {
-            node.set_key(Holder::Share(share), key.to_owned());
+            known.set_key(Holder::Share(share), key.to_owned());
+            taken.push((share, node, key.to_owned()));
         }
     }
-    Ok(())
+    Ok(taken)
 }
 
 /// `pk`: share keys on their way between accounts.

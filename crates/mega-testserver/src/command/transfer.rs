@@ -44,7 +44,7 @@ pub(super) fn download(cx: &mut Context<'_>, request: &Value) -> Result {
         .maybe("fa", (!fa.is_empty()).then_some(fa))
         .maybe("fh", file_id(node))
         .with("msd", 1);
-    let payer = cx.who.user();
+    let payer = cx.who.payer();
     let now = cx.model.now();
     if let Some(wait) = payer
         .and_then(|u| cx.model.users.get_mut(&u))
@@ -85,22 +85,33 @@ pub(super) fn upload(cx: &mut Context<'_>, request: &Value) -> Result {
         Who::Link { write: false, .. } => return Err(super::EACCESS),
         _ => cx.author()?,
     };
-    // The official client names the roots of the targets, whose owners pay.
-    let mut owners = vec![payer];
-    let targets = array(request, "t").unwrap_or_default();
-    for target in targets {
-        let target = target.as_str().and_then(NodeHandle::parse).ok_or(EARGS)?;
-        owners.push(cx.model.tree().get(target).ok_or(EARGS)?.owner);
-    }
-    if let [_, first, ..] = owners.as_slice() {
-        owners = vec![*first];
-    }
+    // The official client names where the file will go, folders or one person, whose room it takes (SDK `CommandPutFile`).
+    let owners = match request.get("t") {
+        None => vec![payer],
+        Some(Value::String(person)) => vec![user_named(cx, person).ok_or(EARGS)?],
+        Some(_) => {
+            let folders = array(request, "t").ok_or(EARGS)?.iter();
+            let owner = |target: &Value| {
+                let target = target.as_str().and_then(NodeHandle::parse)?;
+                cx.model.tree().get(target).map(|n| n.owner)
+            };
+            folders
+                .map(|t| owner(t).ok_or(EARGS))
+                .collect::<std::result::Result<_, _>>()?
+        }
+    };
     for owner in owners {
         cx.model.check_quota(owner, size)?;
     }
     let name = cx.model.open_upload(size, version >= 2, version >= 3);
     let url = format!("{}/ul/{name}", cx.model.storage_origin);
     Ok(Answer::Value(Object::new().with("p", url).into()))
+}
+
+/// A person by handle or address.
+fn user_named(cx: &Context<'_>, name: &str) -> Option<UserHandle> {
+    let by_handle = UserHandle::parse(name).filter(|u| cx.model.users.contains_key(u));
+    by_handle.or_else(|| cx.model.user(name).map(|u| u.handle))
 }
 
 pub(super) fn file_attribute(cx: &mut Context<'_>, request: &Value) -> Result {

@@ -25,6 +25,8 @@ pub(crate) enum Action {
     Redirect(String),
     Hashcash(u8),
     DropBefore,
+    Refuse,
+    Overtaken(u32),
     Manner(Manner),
     CutWithin(u64),
     Reset,

@@ -33,6 +33,8 @@ pub enum Lane {
     Download,
     /// `/fa/`: file attributes.
     Attributes,
+    /// A connection, before anything is asked on it ([`Fault::connection`]).
+    Connection,
     /// Anything else.
     Other,
 }
@@ -79,6 +81,12 @@ impl Fault {
             lane: Some(lane),
             ..Self::any()
         }
+    }
+
+    /// Hits connections when they are opened, which [`Fault::any`] does not. Only [`Fault::refuse`] does anything to them.
+    #[must_use]
+    pub fn connection() -> Self {
+        Self::lane(Lane::Connection)
     }
 
     /// Hits every request.
@@ -171,6 +179,20 @@ impl Fault {
     #[must_use]
     pub fn hashcash(self, easiness: u8) -> Self {
         self.with(Action::Hashcash(easiness))
+    }
+
+    /// A connection is reset as soon as it is there, before TLS and before a byte is read. (Nothing listening at all would be the
+    /// same to a client, but for the name of the error.)
+    #[must_use]
+    pub fn refuse(self) -> Self {
+        self.with(Action::Refuse)
+    }
+
+    /// The request is put off until so many other requests of the same lane were answered, or until
+    /// [`Options::hold`](crate::Options::hold) has passed: parallel requests are then executed in another order than they came in.
+    #[must_use]
+    pub fn overtaken_by(self, requests: u32) -> Self {
+        self.with(Action::Overtaken(requests))
     }
 
     /// The connection closes and nothing was executed.
@@ -299,6 +321,13 @@ impl Fault {
     #[must_use]
     pub fn replace_member(self, name: &str, json: &str) -> Self {
         self.with(Action::Reshape(Reshape::Replace(name.into(), json.into())))
+    }
+
+    /// Every result that is an object has one more member, at its end, whose value is JSON word for word: `add_member("e", "-17")`.
+    /// Where there is one of that name already, there are two.
+    #[must_use]
+    pub fn add_member(self, name: &str, json: &str) -> Self {
+        self.with(Action::Reshape(Reshape::Add(name.into(), json.into())))
     }
 
     /// Members of this name are missing.

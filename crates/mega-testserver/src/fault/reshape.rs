@@ -15,6 +15,7 @@ pub(crate) enum Reshape {
     Swap,
     Shorter(usize),
     Longer(usize),
+    Add(String, String),
 }
 
 impl fmt::Debug for Reshape {
@@ -28,6 +29,7 @@ impl fmt::Debug for Reshape {
             Self::Swap => f.write_str("Swap"),
             Self::Shorter(n) => write!(f, "Shorter({n})"),
             Self::Longer(n) => write!(f, "Longer({n})"),
+            Self::Add(name, json) => write!(f, "Add({name:?}, {json})"),
         }
     }
 }
@@ -42,6 +44,10 @@ impl Reshape {
             Self::Longer(n) => resize(text, |elements| {
                 elements.extend(std::iter::repeat_n("0", *n));
             }),
+            Self::Add(name, json) => add(
+                text,
+                &format!("{}:{json}", serde_json::Value::from(name.as_str())),
+            ),
             _ => {
                 let mut out = String::with_capacity(text.len());
                 let mut walk = Walk { text, at: 0 };
@@ -146,11 +152,35 @@ impl Reshape {
     }
 }
 
+/// Adds a member at the end of every result that is an object: of a single one, or of the elements of a batch, tagged ones too.
+fn add(text: &str, member: &str) -> String {
+    if let Some(inner) = text.strip_suffix('}').filter(|t| t.starts_with('{')) {
+        let comma = if inner.len() > 1 { "," } else { "" };
+        return format!("{inner}{comma}{member}}}");
+    }
+    match elements(text) {
+        Some(elements) => {
+            let changed: Vec<String> = elements.iter().map(|e| add(e, member)).collect();
+            format!("[{}]", changed.join(","))
+        }
+        None => text.to_owned(),
+    }
+}
+
 /// Changes the list of elements of an array; anything else stays.
 fn resize<'a>(text: &'a str, change: impl FnOnce(&mut Vec<&'a str>)) -> String {
+    let Some(mut elements) = elements(text) else {
+        return text.to_owned();
+    };
+    change(&mut elements);
+    format!("[{}]", elements.join(","))
+}
+
+/// The elements of an array; `None` where the text is none.
+fn elements(text: &str) -> Option<Vec<&str>> {
     let mut walk = Walk { text, at: 0 };
     if walk.peek() != Some('[') {
-        return text.to_owned();
+        return None;
     }
     walk.at = 1;
     let mut elements = Vec::new();
@@ -161,14 +191,13 @@ fn resize<'a>(text: &'a str, change: impl FnOnce(&mut Vec<&'a str>)) -> String {
             _ => {
                 let element = walk.skip_value();
                 if element.is_empty() {
-                    return text.to_owned();
+                    return None;
                 }
                 elements.push(element);
             }
         }
     }
-    change(&mut elements);
-    format!("[{}]", elements.join(","))
+    Some(elements)
 }
 
 /// A place in compact JSON.

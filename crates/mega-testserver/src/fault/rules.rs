@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Action, Fault};
+use super::{Action, Fault, Lane};
 use crate::seed::Seed;
 use crate::service::Call;
 
@@ -51,11 +51,20 @@ impl Faults {
 
     /// What goes wrong with this request.
     pub(crate) fn draw(&self, call: &Call) -> Vec<Action> {
+        self.draw_where(|rule| rule.matches(call))
+    }
+
+    /// What goes wrong with a connection that is opened.
+    pub(crate) fn draw_connection(&self) -> Vec<Action> {
+        self.draw_where(|rule| rule.lane == Some(Lane::Connection))
+    }
+
+    fn draw_where(&self, hits: impl Fn(&Fault) -> bool) -> Vec<Action> {
         let mut inner = self.lock();
         let Inner { rules, seed } = &mut *inner;
         let mut out = Vec::new();
         for rule in rules.iter_mut() {
-            if !rule.matches(call) {
+            if !hits(rule) {
                 continue;
             }
             if rule.skip > 0 {

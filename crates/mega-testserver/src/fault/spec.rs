@@ -19,13 +19,14 @@ pub struct NoFault {
 
 /// `WHERE=WHAT`, then how often.
 ///
-/// - WHERE: the name of a command; or `any`, `api`, `events`, `wait`, `upload`, `download`, `attributes`, and these followed
+/// - WHERE: the name of a command; or `any`, `api`, `events`, `wait`, `upload`, `download`, `attributes`, `connection`, and these followed
 ///   by a part of the path, as in `upload/131072`.
 /// - WHAT: `-3` (code of the command; of the whole reply where no command is named), `503` (status), `509:60` (bandwidth, seconds to
-///   wait), `batch:-3`, `lost` (executed, no reply), `dropped` (not executed), `reset`, `headers`, `cut:1000`,
+///   wait), `batch:-3`, `lost` (executed, no reply), `dropped` (not executed), `refused` (of a
+///   `connection`), `overtaken:1` (executed after so many later ones), `reset`, `headers`, `cut:1000`,
 ///   `truncate:1000`, `extend:10`, `corrupt:1000`, `file:1000` (of the file, in whichever range), `stall:1000:5000` (bytes,
 ///   milliseconds), `delay:500`, `html`, `twice`, `stale`, `gzip`, `hashcash:255`, `expire`, `logout`, `forget`, `notoken`,
-///   `falsetoken`, `noevents`, `twoevents`, `reversed`, `late`, `old`, `without:NAME`, `set:NAME:JSON`, `edit:NAME:BLOCK:EDIT` (of a
+///   `falsetoken`, `noevents`, `twoevents`, `reversed`, `late`, `old`, `without:NAME`, `set:NAME:JSON`, `add:NAME:JSON`, `edit:NAME:BLOCK:EDIT` (of a
 ///   member's bytes; EDIT is `flip:BIT`, `zero`, `copy:BLOCK` or `swap:BLOCK`), `resize:NAME:BYTES`, `trickle:BYTES:MS`,
 ///   `cutwithin:BYTES` and `corruptwithin:BYTES` (at an offset below, drawn from the seed), `bomb:BYTES`, `unknown`, `swapped`, `texts`
 ///   (numbers as text), `shorter:N`, `longer:N`, `tagged` and `untagged` (the reply dialect), `header:NAME:"VALUE"`,
@@ -66,6 +67,7 @@ fn read(text: &str) -> Result<Fault, &'static str> {
         "upload" => Some(Lane::Upload),
         "download" => Some(Lane::Download),
         "attributes" => Some(Lane::Attributes),
+        "connection" => Some(Lane::Connection),
         _ => None,
     };
     let mut fault = match (lane, name) {
@@ -78,7 +80,7 @@ fn read(text: &str) -> Result<Fault, &'static str> {
         fault = fault.path(&path);
     }
     // JSON and quoted text may hold any of the signs that say how often.
-    let quoted = ["set:", "header:", "redirect:", "waiturl:", "body:"];
+    let quoted = ["set:", "add:", "header:", "redirect:", "waiturl:", "body:"];
     let end = match quoted.iter().any(|word| what.starts_with(word)) {
         true => what.rfind(['}', ']', '"']).map_or(0, |i| i + 1),
         false => 0,
@@ -102,6 +104,8 @@ fn read(text: &str) -> Result<Fault, &'static str> {
     fault = match word {
         "lost" => fault.lose_reply(),
         "dropped" => fault.drop_before(),
+        "refused" => fault.refuse(),
+        "overtaken" => fault.overtaken_by(value.parse().map_err(|_| "a number is needed")?),
         "reset" => fault.lose_reply().reset(),
         "headers" => fault.headers_only(),
         "cut" => fault.cut_at(bytes()?),
@@ -160,9 +164,12 @@ fn read(text: &str) -> Result<Fault, &'static str> {
         "waiturl" => fault.wait_url(unquoted(value)),
         "body" => fault.body(unquoted(value).to_owned()),
         "without" => fault.without(value),
-        "set" => {
-            let (name, json) = value.split_once(':').ok_or("set:NAME:JSON is needed")?;
-            fault.replace_member(name, json)
+        "set" | "add" => {
+            let (name, json) = value.split_once(':').ok_or("NAME:JSON is needed")?;
+            match word {
+                "set" => fault.replace_member(name, json),
+                _ => fault.add_member(name, json),
+            }
         }
         "batch" => fault.batch(value.parse().map_err(|_| "a code is needed")?),
         "509" if !value.is_empty() => {
@@ -272,10 +279,19 @@ mod tests {
             "download=trickle:10:5",
             Fault::lane(Lane::Download).trickle(10, Duration::from_millis(5)),
         );
+        same(
+            "connection=refused*3",
+            Fault::connection().refuse().times(3),
+        );
+        same("p=overtaken:2", Fault::command("p").overtaken_by(2));
         same("f=longer:2+1", Fault::command("f").longer_by(2).skip(1));
         same("p=tagged", Fault::command("p").dialect(true));
         let edit: Fault = "us=edit:privk:3:swap:4*2".parse().unwrap();
         assert!(format!("{edit:?}").contains("times: Some(2)"), "{edit:?}");
+        same(
+            "g=add:e:-17*2",
+            Fault::command("g").add_member("e", "-17").times(2),
+        );
         same("g=set:s:-1", Fault::command("g").replace_member("s", "-1"));
         same(
             r#"us=set:u:"a+b"*2"#,
@@ -303,6 +319,7 @@ mod tests {
             "p=edit:privk:0:melt",
             "p=edit:privk:x:zero",
             "p=resize:k:x",
+            "p=overtaken",
             "p=trickle:1",
             "p=header:x",
         ] {

@@ -166,6 +166,7 @@ impl Model {
                 .or_default()
                 .push(Told { text, path });
         }
+        self.events.keep(self.options.events_kept);
         for (channel, packets) in groups {
             self.events.push(channel, packets);
             if let Channel::User(user) = channel {

@@ -239,6 +239,11 @@ impl Logs {
         self.logs.contains_key(&channel)
     }
 
+    /// So many changes are remembered of each listener from the next one on.
+    pub(crate) fn keep(&mut self, changes: usize) {
+        self.kept = changes;
+    }
+
     /// Adds what one command did.
     pub(crate) fn push(&mut self, channel: Channel, packets: Vec<Told>) {
         let Some(log) = self.logs.get_mut(&channel) else {

@@ -4,6 +4,7 @@
 //! `TestServer::with_model`.
 
 pub(crate) mod album;
+mod billing;
 pub(crate) mod content;
 pub(crate) mod effects;
 pub(crate) mod events;
@@ -29,6 +30,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 pub use album::{Album, AlbumLink, Element};
+pub use billing::Payment;
 pub use content::Content;
 pub use events::Channel;
 pub use hostile::{BlockEdit, Hostile, edit_block, resize};

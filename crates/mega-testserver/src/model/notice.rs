@@ -102,22 +102,6 @@ impl Model {
             .with("ltd", seen);
         Json::from(answer).text()
     }
-
-    /// Tells an account what came of a payment: a packet and a notification (`psts`). `level` is the plan, 1 to 3 are Pro.
-    pub fn pay(&mut self, email: &str, level: i64, success: bool) {
-        let Some(user) = self.user(email).map(|u| u.handle) else {
-            return;
-        };
-        let result = if success { "s" } else { "e" };
-        let mut fx = super::effects::Effects::default();
-        let rest = Object::new()
-            .with("it", 0)
-            .with("p", level)
-            .with("r", result);
-        fx.note(user, None, "psts", &rest);
-        fx.to(super::Channel::User(user), "psts", rest);
-        self.commit(fx, None, None);
-    }
 }
 
 /// Clients ask for the last 50.

@@ -6,8 +6,9 @@ use super::Model;
 use super::effects::Effects;
 use super::events::{Channel, Path};
 use super::node::{Kind, Node};
+use super::share::Invitation;
 use crate::json::{Json, Object};
-use crate::wire::{NodeHandle, UserHandle};
+use crate::wire::{NodeHandle, RequestHandle, UserHandle};
 
 /// Nodes of a packet, each with its place in the request that made it.
 type Listed = Vec<(NodeHandle, Option<usize>)>;
@@ -293,7 +294,9 @@ impl Model {
             .with("u", user)
             .with("ou", by);
         let path = self.path(handle);
-        fx.about(&path, Channel::User(owner), "s2", rest.clone());
+        let last = self.drop_share_key(handle).then_some(1);
+        let told = rest.clone().maybe("okd", last);
+        fx.about(&path, Channel::User(owner), "s2", told);
         fx.about(&path, Channel::User(user), "s2", rest);
         // Either side is told of the other (SDK `MegaClient::sc_shares`).
         let rest = Object::new().with("n", handle).with("o", owner);
@@ -314,9 +317,43 @@ impl Model {
                 .with("n", handle)
                 .with("o", node.owner)
                 .with("u", "EXP")
-                .with("ou", by);
+                .with("ou", by)
+                .maybe("okd", self.drop_share_key(handle).then_some(1));
             fx.owner(self, handle, "s2", rest);
         }
+    }
+
+    /// Tells the owner of a folder that a share of it waits for nobody any more.
+    pub(crate) fn end_pending(
+        &mut self,
+        fx: &mut Effects,
+        root: NodeHandle,
+        owner: UserHandle,
+        invitation: RequestHandle,
+    ) {
+        let rest = Object::new()
+            .with("n", root)
+            .with("o", owner)
+            .with("p", invitation)
+            .with("ou", owner)
+            .maybe("okd", self.drop_share_key(root).then_some(1));
+        fx.owner(self, root, "s2", rest);
+    }
+
+    /// Forgets the legacy share key of a folder that is shared with nobody any more, in no link and waiting for no answer; true
+    /// if there was one. The packet of the last share says so (`okd`), for clients drop it then too (SDK
+    /// `MegaClient::mergenewshare`).
+    fn drop_share_key(&mut self, root: NodeHandle) -> bool {
+        let Some(node) = self.tree.get(root) else {
+            return false;
+        };
+        let waits = |i: &Invitation| i.shares.iter().any(|(h, _)| *h == root);
+        if !node.shares.is_empty() || node.exported.is_some() || self.pending.values().any(waits) {
+            return false;
+        }
+        let owner = node.owner;
+        let user = self.users.get_mut(&owner);
+        user.is_some_and(|u| u.share_keys.remove(&root).is_some())
     }
 
     /// Puts a new file in front of an older one: the older becomes its version, or goes.

@@ -43,6 +43,8 @@ pub(crate) enum Who {
         link: PublicHandle,
         root: NodeHandle,
         write: bool,
+        /// The account that pays for what the visitor downloads.
+        payer: Option<UserHandle>,
     },
 }
 
@@ -59,6 +61,15 @@ impl Who {
         match self {
             Self::User { user, .. } => Some(*user),
             _ => None,
+        }
+    }
+
+    /// Whose allowance downloads count against.
+    pub(crate) fn payer(&self) -> Option<UserHandle> {
+        match self {
+            Self::Nobody => None,
+            Self::User { user, .. } => Some(*user),
+            Self::Link { payer, .. } => *payer,
         }
     }
 }

@@ -154,7 +154,8 @@ impl Model {
         {
             return Err(-4);
         }
-        if len == 0 && upload.size != 0 {
+        let kept = self.options.discard || body.len() as u64 == len;
+        if !kept || (len == 0 && upload.size != 0) {
             return Err(-7);
         }
         let acknowledged = if checked || upload.zero_ack {

@@ -10,7 +10,7 @@ use crate::journal::Entry;
 use crate::model::Model;
 use crate::model::link::Refused;
 use crate::model::share::Who;
-use crate::wire::PublicHandle;
+use crate::wire::{PublicHandle, UserHandle};
 
 impl Service {
     pub(super) fn api(&self, call: &Call, actions: &[Action], entry: &mut Entry) -> Reply {
@@ -123,23 +123,29 @@ impl Model {
             if write && link.write_auth.as_deref() != Some(auth) {
                 return Err((-11).into());
             }
+            // A session beside the link does not change what may be seen, only who pays for it (SDK `MegaClient::getAuthURI`).
+            let payer = self.session_of(call)?.map(|(user, _)| user);
             return Ok(Who::Link {
                 link: handle,
                 root,
                 write,
+                payer,
             });
         }
+        let user = self.session_of(call)?;
+        Ok(user.map_or(Who::Nobody, |(user, sid)| Who::User { user, sid }))
+    }
+
+    /// The session of a request, if it names one; it counts as used.
+    fn session_of(&mut self, call: &Call) -> Result<Option<(UserHandle, String)>, Refused> {
         let Some(sid) = call.query("sid").filter(|sid| !sid.is_empty()) else {
-            return Ok(Who::Nobody);
+            return Ok(None);
         };
         let user = self.session(sid).ok_or(-15)?.user;
         let now = self.now();
         if let Some(session) = self.sessions.get_mut(sid) {
             session.used = now;
         }
-        Ok(Who::User {
-            user,
-            sid: sid.to_owned(),
-        })
+        Ok(Some((user, sid.to_owned())))
     }
 }

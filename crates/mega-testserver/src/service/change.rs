@@ -3,11 +3,13 @@
 //! The body is a JSON object, or an array of them that are done in order. `change` says what; the other members are its
 //! arguments. A node is named by `node` (its handle), or by `email` and `path`.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::json::Json;
 use crate::json::read::{flag, number, text};
-use crate::model::{BlockEdit, Business, Hostile, Model, Order};
+use crate::model::{BlockEdit, Business, Hostile, LoginBlock, Model, Order, Payment};
 use crate::wire::{NodeHandle, unb64};
 
 /// Does all changes of a text, each answered by the handles it made or a text; an error tells which of them could not be done, and
@@ -79,7 +81,17 @@ fn one(model: &mut Model, change: &Value) -> Result<Json, String> {
         }
         "pay" => {
             let level = number(change, "level").unwrap_or(1);
-            model.pay(email()?, level, !flag(change, "failed"));
+            let what = payment(text(change, "for").unwrap_or("plan"))?;
+            model.pay_for(email()?, what, level, !flag(change, "failed"));
+            nothing()
+        }
+        "remind" => {
+            let ends = number(change, "ends").ok_or("\"ends\" is no time")?;
+            model.remind_of_payment(email()?, ends);
+            nothing()
+        }
+        "clear_state" => {
+            model.clear_state(email()?);
             nothing()
         }
         "take_down" => {
@@ -165,6 +177,27 @@ fn one(model: &mut Model, change: &Value) -> Result<Json, String> {
             let blocks = (index(change, "block")?, index(change, "from_block")?);
             could(model.splice_key((node, blocks.0), (from, blocks.1)))
         }
+        "private_key" => {
+            let edited = match (text(change, "base64"), number(change, "xor")) {
+                (Some(encoded), _) => {
+                    let plain = unb64(encoded).ok_or("\"base64\" is none")?;
+                    model.tamper_private_key(email()?, |key| *key = plain)
+                }
+                (None, Some(xor)) => {
+                    let at = index(change, "offset")?;
+                    let xor = u8::try_from(xor).map_err(|_| "\"xor\" is no byte")?;
+                    model.tamper_private_key(email()?, |key| {
+                        if let Some(byte) = key.get_mut(at) {
+                            *byte ^= xor;
+                        }
+                    })
+                }
+                (None, None) => {
+                    return Err("\"base64\", or \"offset\" and \"xor\", is needed".into());
+                }
+            };
+            could(edited)
+        }
         "csid" => {
             let plain = unb64(need(change, "plain")?).ok_or("\"plain\" is no base64")?;
             let csid = model.csid_for(email()?, &plain);
@@ -185,6 +218,10 @@ fn option(model: &mut Model, change: &Value) -> Result<Json, String> {
         let value = value.and_then(|v| usize::try_from(v).ok());
         value.ok_or("\"value\" is no size")
     };
+    let given = change.get("value").filter(|v| !v.is_null());
+    if given.is_some() && value.is_none() && !matches!(name, "order" | "login_block") {
+        return Err("\"value\" is no number".into());
+    }
     let options = model.options();
     match name {
         "gzip" => options.gzip = flag(change, "value"),
@@ -198,6 +235,15 @@ fn option(model: &mut Model, change: &Value) -> Result<Json, String> {
         "snapshots" => options.snapshots = flag(change, "value"),
         "upload_gap" => options.upload_gap = bytes(change, "value")?,
         "chunk_boundaries" => options.chunk_boundaries = flag(change, "value"),
+        "events_kept" => options.events_kept = size()?,
+        "discard" => options.discard = flag(change, "value"),
+        "ids_survive" => options.ids_survive = flag(change, "value"),
+        "request_limit" => options.request_limit = bytes(change, "value")?,
+        "hold" => options.hold = millis(change)?,
+        "latency" => {
+            options.latency = value.map(|_| millis(change)).transpose()?;
+        }
+        "login_block" => options.login_block = login_block(change.get("value")),
         "order" => {
             options.order = match (text(change, "value"), value) {
                 (Some("parents"), _) => Order::ParentsFirst,
@@ -209,6 +255,31 @@ fn option(model: &mut Model, change: &Value) -> Result<Json, String> {
         other => return Err(format!("{other:?} is no switch")),
     }
     Ok(0.into())
+}
+
+/// What a payment was for, by the name it has in `Payment`.
+fn payment(name: &str) -> Result<Payment, String> {
+    match name {
+        "plan" => Ok(Payment::Plan),
+        "plan_v2" => Ok(Payment::PlanV2),
+        "business" => Ok(Payment::Business),
+        "feature" => Ok(Payment::Feature),
+        _ => Err("plan, plan_v2, business or feature is needed".into()),
+    }
+}
+
+/// The rule of the long block: none where the value is neither an object nor true; what the object does not say is as rclone's
+/// documentation tells.
+fn login_block(value: Option<&Value>) -> Option<LoginBlock> {
+    let value = value.filter(|v| v.is_object() || **v == true || **v == 1)?;
+    let usual = LoginBlock::default();
+    let burst = number(value, "burst").and_then(|n| u32::try_from(n).ok());
+    Some(LoginBlock {
+        burst: burst.unwrap_or(usual.burst),
+        spacing: number(value, "spacing").unwrap_or(usual.spacing),
+        lasts: number(value, "lasts").unwrap_or(usual.lasts),
+        code: number(value, "code").unwrap_or(usual.code),
+    })
 }
 
 /// `flip:BIT`, `zero`, `copy:BLOCK` or `swap:BLOCK`.
@@ -274,6 +345,13 @@ fn need<'a>(change: &'a Value, key: &str) -> Result<&'a str, String> {
 fn bytes(change: &Value, key: &str) -> Result<u64, String> {
     let bytes = number(change, key).and_then(|n| u64::try_from(n).ok());
     bytes.ok_or_else(|| format!("{key:?} is no number of bytes"))
+}
+
+fn millis(change: &Value) -> Result<Duration, String> {
+    let millis = number(change, "value").and_then(|n| u64::try_from(n).ok());
+    millis
+        .map(Duration::from_millis)
+        .ok_or("\"value\" is no number of milliseconds".into())
 }
 
 fn index(change: &Value, key: &str) -> Result<usize, String> {

@@ -30,7 +30,13 @@ impl Service {
             ("POST", "clock") => text
                 .trim()
                 .parse()
-                .map(|seconds| self.clock().advance(Duration::from_secs(seconds)))
+                .map(|seconds: i64| {
+                    let by = Duration::from_secs(seconds.unsigned_abs());
+                    match seconds < 0 {
+                        true => self.clock().rewind(by),
+                        false => self.clock().advance(by),
+                    }
+                })
                 .map_err(|_| format!("{text:?} is no number of seconds")),
             ("POST", "account") => crate::account::spec::add(self, text.trim()),
             _ => return None,

@@ -65,7 +65,69 @@ pub(crate) fn threshold(easiness: u8) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use http::Request;
+
     use super::*;
+    use crate::clock::Clock;
+    use crate::service::Outcome;
+
+    const EASY: u8 = 255;
+
+    /// A service that wants work for every sign-in.
+    fn service() -> std::sync::Arc<Service> {
+        let clock = Clock::frozen_at(1_700_000_000);
+        let builder = Service::builder().clock(clock);
+        builder.options(|o| o.hashcash = Some(EASY)).in_memory()
+    }
+
+    /// The challenge of a request that brings this answer; `None` when it was let through.
+    fn ask(service: &Service, answer: &str) -> Option<String> {
+        let mut request = Request::post("/cs?id=1");
+        if !answer.is_empty() {
+            request = request.header("X-Hashcash", answer);
+        }
+        let body = r#"[{"a":"us0","user":"me@example.com"}]"#;
+        let Outcome::Reply(reply) = service.handle(request.body(body.into()).unwrap()) else {
+            panic!("nothing is held here");
+        };
+        let challenge = reply.headers.iter().find(|(n, _)| n == "X-Hashcash");
+        assert_eq!(reply.status == 402, challenge.is_some());
+        challenge.map(|(_, value)| value.clone())
+    }
+
+    /// An answer to a challenge that is right, or wrong.
+    fn answer(challenge: &str, right: bool) -> String {
+        let token = challenge.split(':').nth(3).unwrap();
+        let mut prefixes = (0_u32..).map(u32::to_be_bytes);
+        let prefix = prefixes.find(|p| solves(token, *p, EASY) == right).unwrap();
+        format!("1:{token}:{}", b64(&prefix))
+    }
+
+    #[test]
+    fn a_token_is_good_once_and_for_five_minutes() {
+        let service = service();
+        let first = ask(&service, "").unwrap();
+        assert!(first.starts_with("1:255:1700000000:"), "{first}");
+        let good = answer(&first, true);
+        service.clock().advance(Duration::from_secs(300));
+        assert_eq!(ask(&service, &good), None);
+        let again = ask(&service, &good).unwrap();
+        assert_ne!(again, first, "a new one each time");
+
+        let late = answer(&again, true);
+        service.clock().advance(Duration::from_secs(301));
+        let third = ask(&service, &late).unwrap();
+        let wrong = answer(&third, false);
+        let fourth = ask(&service, &wrong).unwrap();
+        let burnt = answer(&third, true);
+        assert!(ask(&service, &burnt).is_some(), "a wrong answer uses it up");
+        for nonsense in ["1", "2:x:y", "1:AAAA:AAAAAA", "::::"] {
+            assert!(ask(&service, nonsense).is_some(), "{nonsense}");
+        }
+        assert_eq!(ask(&service, &answer(&fourth, true)), None);
+    }
 
     #[test]
     fn thresholds_follow_the_table() {

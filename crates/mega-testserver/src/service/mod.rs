@@ -8,6 +8,7 @@ mod download;
 mod event;
 pub(crate) mod forest;
 pub(crate) mod hashcash;
+mod hold;
 pub(crate) mod idempotence;
 mod reply;
 mod upload;
@@ -20,6 +21,7 @@ use bytes::Bytes;
 use http::Request;
 
 pub(crate) use call::{Call, Head};
+pub use hold::Hold;
 pub use reply::{Body, Delivery, Manner, Reply};
 
 use crate::clock::Clock;
@@ -39,32 +41,12 @@ pub enum Outcome {
     Hold(Hold),
 }
 
-/// A request that is held until there is news.
-#[derive(Debug)]
-pub struct Hold(Box<Held>);
-
-#[derive(Debug)]
-struct Held {
-    call: Call,
-    actions: Vec<Action>,
-    entry: Entry,
-    deadline_ms: i64,
-}
-
-impl Hold {
-    /// When it is answered at the latest: Unix milliseconds of the server's clock.
-    #[must_use]
-    pub fn deadline_millis(&self) -> i64 {
-        self.0.deadline_ms
-    }
-}
-
 /// A MEGA in memory: give it requests, get replies.
 #[derive(Debug)]
 pub struct Service {
     model: Mutex<Model>,
     faults: Faults,
-    journal: Journal,
+    journal: Arc<Journal>,
     clock: Clock,
     /// The body of the last reply of each lane, before it was spoiled.
     last: Mutex<HashMap<Lane, Bytes>>,
@@ -97,7 +79,7 @@ impl Service {
         let service = Self {
             model: Mutex::new(model),
             faults,
-            journal: Journal::default(),
+            journal: Arc::default(),
             clock,
             last: Mutex::default(),
             state: None,
@@ -130,47 +112,51 @@ impl Service {
         let mut entry = self.journal.open(&call, self.clock.millis());
         let actions = self.faults.draw(&call);
         entry.faults = actions.iter().map(Action::name).collect();
-        if let Some(early) = self.refuse(&call, &actions) {
-            return self.finish(&call, early, &actions, entry);
-        }
-        let reply = match call.lane {
-            Lane::Api => self.api(&call, &actions, &mut entry),
-            Lane::Events | Lane::Wait => match self.events(&call, &actions) {
-                Some(reply) => reply,
-                None => {
-                    let hold =
-                        i64::try_from(self.lock().options.hold.as_millis()).unwrap_or(i64::MAX);
-                    let deadline_ms = self.clock.millis().saturating_add(hold);
-                    return Outcome::Hold(Hold(Box::new(Held {
-                        call,
-                        actions,
-                        entry,
-                        deadline_ms,
-                    })));
-                }
-            },
-            Lane::Upload => self.upload(&call, &actions),
-            Lane::Download => self.download(&call, &actions),
-            Lane::Attributes => self.file_attributes(&call),
-            Lane::Other => other(&call),
-        };
-        self.finish(&call, reply, &actions, entry)
+        self.begin(call, actions, entry)
     }
 
-    /// Looks after a held request: the answer, or the hold again when there is still no news.
-    pub fn poll(&self, hold: Hold) -> Outcome {
-        let reply = match self.events(&hold.0.call, &hold.0.actions) {
-            Some(reply) => reply,
-            None if self.clock.millis() >= hold.0.deadline_ms => Reply::text("0"),
-            None => return Outcome::Hold(hold),
+    /// Does what a request asks for; `None` for a poll while there is nothing to tell.
+    fn execute(&self, call: &Call, actions: &[Action], entry: &mut Entry) -> Option<Reply> {
+        if let Some(early) = self.refuse(call, actions) {
+            return Some(early);
+        }
+        Some(match call.lane {
+            Lane::Api => self.api(call, actions, entry),
+            Lane::Events | Lane::Wait => return self.events(call, actions),
+            Lane::Upload => self.upload(call, actions),
+            Lane::Download => self.download(call, actions),
+            Lane::Attributes => self.file_attributes(call),
+            Lane::Other | Lane::Connection => other(call),
+        })
+    }
+
+    /// Whether a connection that somebody opens is taken: false when a fault refuses it ([`crate::Fault::connection`]). The
+    /// sockets ask this themselves; whoever has other transports may.
+    #[must_use]
+    pub fn accepts_connection(&self) -> bool {
+        let actions = self.faults.draw_connection();
+        let refused = actions.iter().any(|a| matches!(a, Action::Refuse));
+        if refused {
+            let faults = actions.iter().map(Action::name).collect();
+            self.journal
+                .unread(self.clock.millis(), Lane::Connection, 0, faults);
+        }
+        !refused
+    }
+
+    /// Notes a request that could not be read to its end, with the status it was refused with, or 0 when the client went away.
+    pub(crate) fn unread(&self, request: Option<Request<()>>, status: u16) {
+        let now = self.clock.millis();
+        let Some(request) = request else {
+            return self.journal.unread(now, Lane::Other, status, Vec::new());
         };
-        let Held {
-            call,
-            actions,
-            entry,
-            ..
-        } = *hold.0;
-        self.finish(&call, reply, &actions, entry)
+        let call = Call::read(request.map(|()| Bytes::new()), 0);
+        if call.path.starts_with("/test/") && self.lock().options.control {
+            return;
+        }
+        let mut entry = self.journal.open(&call, now);
+        entry.status = status;
+        self.journal.close(entry);
     }
 
     /// Answers one request, waiting where the service would.
@@ -195,7 +181,7 @@ impl Service {
                 tokio::select! {
                     biased;
                     () = changed => {}
-                    () = self.clock.reached(hold.0.deadline_ms) => {}
+                    () = self.clock.reached(hold.deadline_millis()) => {}
                 }
                 if let Outcome::Hold(hold) = outcome {
                     outcome = self.poll(hold);
@@ -267,7 +253,7 @@ impl Service {
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The most bytes the body of this request may have, so that nobody makes the server hold more than was announced.
+    /// The most bytes of the body of this request that are kept, so that nobody makes the server hold more than was announced.
     pub(crate) fn body_limit(&self, head: &Head) -> u64 {
         let model = self.lock();
         match head.lane {
@@ -363,6 +349,9 @@ impl Service {
         entry.status = reply.status;
         entry.response_bytes = reply.body.len();
         self.journal.close(entry);
+        if self.journal.somebody_waits() {
+            self.lock().events.touch();
+        }
         Outcome::Reply(reply)
     }
 }

@@ -53,6 +53,10 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<Tls>, service: Arc<
 }
 
 async fn greet(stream: TcpStream, tls: Option<Tls>, service: Arc<Service>) {
+    if !service.accepts_connection() {
+        stream.reset_when_dropped();
+        return;
+    }
     let _ = stream.set_nodelay(true);
     match tls {
         None => connection::serve(stream, service).await,

@@ -5,6 +5,7 @@ use http::Request;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::Socket;
+use crate::fault::Lane;
 use crate::service::{Head, Service};
 
 /// A request that was read, with the length of its body where that was thrown away.
@@ -28,15 +29,42 @@ impl From<std::io::Error> for Refused {
     }
 }
 
-/// Reads one request; what follows it stays in the buffer.
+/// Reads one request; what follows it stays in the buffer. What is no request, or not all of one, is noted in the journal.
 pub(super) async fn read(
     stream: &mut impl Socket,
     buffer: &mut BytesMut,
     service: &Service,
 ) -> Result<Received, Refused> {
-    let head = loop {
+    let head = match head(stream, buffer).await {
+        Ok(head) => head,
+        Err(refused) => {
+            if let Refused::Status(status) = refused {
+                service.unread(None, status);
+            }
+            return Err(refused);
+        }
+    };
+    match body(stream, buffer, service, &head).await {
+        Ok((body, body_len)) => Ok(Received {
+            request: head.request.map(|()| body),
+            body_len,
+            keep_alive: head.keep_alive,
+        }),
+        Err(refused) => {
+            let status = match refused {
+                Refused::Status(status) => status,
+                Refused::Closed => 0,
+            };
+            service.unread(Some(head.request), status);
+            Err(refused)
+        }
+    }
+}
+
+async fn head(stream: &mut impl Socket, buffer: &mut BytesMut) -> Result<Parsed, Refused> {
+    loop {
         if let Some(head) = parse(buffer)? {
-            break head;
+            return Ok(head);
         }
         if buffer.len() > MAX_HEAD {
             return Err(Refused::Status(431));
@@ -44,33 +72,48 @@ pub(super) async fn read(
         if stream.read_buf(buffer).await? == 0 {
             return Err(Refused::Closed);
         }
-    };
+    }
+}
+
+/// The body that follows a head, and its length. Where it is thrown away, or longer than storage wants it, it is read past and
+/// what is left of it is empty: storage answers a part that is too long with a number, as it does everything else.
+async fn body(
+    stream: &mut impl Socket,
+    buffer: &mut BytesMut,
+    service: &Service,
+    head: &Parsed,
+) -> Result<(Bytes, u64), Refused> {
     let lane = Head::read(head.request.uri().path());
     let limit = service.body_limit(&lane);
-    let length = match head.length {
-        Length::Known(length) if length > limit => return Err(Refused::Status(413)),
-        length => length,
+    let too_long = match lane.lane {
+        Lane::Upload | Lane::Attributes => TooLong::PassOver,
+        _ => TooLong::Refuse,
     };
-    if head.expects_continue && !matches!(length, Length::Known(0)) {
+    if let (Length::Known(length), TooLong::Refuse) = (&head.length, too_long)
+        && *length > limit
+    {
+        return Err(Refused::Status(413));
+    }
+    if head.expects_continue && !matches!(head.length, Length::Known(0)) {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
     }
-    let (body, body_len) = match length {
-        Length::Known(length) if service.discards(&lane) => {
+    match head.length {
+        Length::Known(length) if length > limit || service.discards(&lane) => {
             discard(stream, buffer, length).await?;
-            (Bytes::new(), length)
+            Ok((Bytes::new(), length))
         }
-        Length::Known(length) => (exactly(stream, buffer, length).await?, length),
-        Length::Chunked => {
-            let body = chunked(stream, buffer, limit).await?;
-            let length = body.len() as u64;
-            (body, length)
-        }
-    };
-    Ok(Received {
-        request: head.request.map(|()| body),
-        body_len,
-        keep_alive: head.keep_alive,
-    })
+        Length::Known(length) => Ok((exactly(stream, buffer, length).await?, length)),
+        Length::Chunked => chunked(stream, buffer, limit, too_long).await,
+    }
+}
+
+/// What happens to a body that is longer than anybody wants it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TooLong {
+    /// It is not read, and the connection ends.
+    Refuse,
+    /// It is read and not kept.
+    PassOver,
 }
 
 struct Parsed {
@@ -180,13 +223,15 @@ async fn discard(
     Ok(())
 }
 
-/// A body in chunked encoding.
+/// A body in chunked encoding, and its length.
 async fn chunked(
     stream: &mut impl Socket,
     buffer: &mut BytesMut,
     limit: u64,
-) -> Result<Bytes, Refused> {
+    too_long: TooLong,
+) -> Result<(Bytes, u64), Refused> {
     let mut body = BytesMut::new();
+    let mut total = 0_u64;
     loop {
         let (start, size) = loop {
             match httparse::parse_chunk_size(buffer) {
@@ -199,21 +244,25 @@ async fn chunked(
                 Err(_) => return Err(Refused::Status(400)),
             }
         };
-        if size.saturating_add(body.len() as u64) > limit {
-            return Err(Refused::Status(413));
-        }
         buffer.advance(start);
-        let size = usize::try_from(size).map_err(|_| Refused::Status(413))?;
-        // The data, and the line end after it (after the last, empty chunk: the end of the trailers).
-        while buffer.len() < size + 2 {
+        total = total.saturating_add(size);
+        match too_long {
+            _ if total <= limit => body.extend_from_slice(&exactly(stream, buffer, size).await?),
+            TooLong::Refuse => return Err(Refused::Status(413)),
+            TooLong::PassOver => {
+                body.clear();
+                discard(stream, buffer, size).await?;
+            }
+        }
+        // The line end after the data (after the last, empty chunk: the end of the trailers).
+        while buffer.len() < 2 {
             if stream.read_buf(buffer).await? == 0 {
                 return Err(Refused::Closed);
             }
         }
-        body.extend_from_slice(&buffer.split_to(size));
         buffer.advance(2);
         if size == 0 {
-            return Ok(body.freeze());
+            return Ok((body.freeze(), total));
         }
     }
 }

@@ -273,3 +273,114 @@ fn the_program_ends_well_when_it_is_asked_to_even_at_once() {
         }
     }
 }
+
+#[test]
+fn a_running_program_is_turned_and_tampered_with_by_name() {
+    let program = Program::start(&["--account", "me@example.com:password"]);
+    let tell = |path: &str, body: &str| {
+        let path = format!("/test/{path}");
+        http(&program.url, "POST", &path, &[], body.as_bytes()).unwrap()
+    };
+    let turn = |name: &str, value: Value| {
+        let change = json!({"change":"option","name":name,"value":value}).to_string();
+        let reply = tell("change", &change);
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    };
+    let client = Client::at(&program.url);
+    let salt = client.one(json!({"a":"us0","user":"me@example.com"}))["s"].clone();
+    let salt = crate::support::unb64(salt.as_str().unwrap());
+    let uh = crate::support::b64(&mega_testserver::account::password::v2("password", &salt).auth);
+    let login = || client.one(json!({"a":"us","user":"me@example.com","uh":uh}));
+    let honest = login();
+
+    // The clock goes back as well.
+    let millis = || {
+        tell("journal", "");
+        client.one(json!({"a":"ping"}));
+        let journal = http(&program.url, "GET", "/test/journal", &[], b"").unwrap();
+        let journal: Value = serde_json::from_slice(&journal.body).unwrap();
+        journal[0]["millis"].as_i64().unwrap()
+    };
+    let now = millis();
+    assert_eq!(tell("clock", "-86400").status, 200);
+    assert!((now - 86_400_000..now - 80_000_000).contains(&millis()));
+    assert_eq!(tell("clock", "86400").status, 200);
+    assert!(millis() >= now);
+    assert_eq!(tell("clock", "soon").status, 400);
+
+    // A member more, in the results that are objects.
+    tell("faults", "us0=add:v2:[1,{}]*2\nping=add:x:1");
+    let more = client.one(json!({"a":"us0","user":"me@example.com"}));
+    assert_eq!((&more["v"], &more["v2"]), (&json!(2), &json!([1, {}])));
+    let both = client.batch(&json!([{"a":"us0","user":"x"}, {"a":"ping"}]));
+    assert!(both[0]["x"] == 1 && both[0]["v2"].is_array());
+    assert_eq!(both[1], 0);
+
+    // The private key, edited in clear.
+    let edit = json!({"change":"private_key","email":"me@example.com","offset":130,"xor":1});
+    assert_eq!(tell("change", &edit.to_string()).status, 200);
+    let bad = login();
+    let blocks = |reply: &Value| crate::support::unb64(reply["privk"].as_str().unwrap());
+    let differ = std::iter::zip(blocks(&honest).chunks(16), blocks(&bad).chunks(16))
+        .filter(|(a, b)| a != b)
+        .count();
+    assert_eq!(differ, 1);
+    let replace = json!({"change":"private_key","email":"me@example.com","base64":"AAAA"});
+    assert_eq!(tell("change", &replace.to_string()).status, 200);
+    assert_eq!(blocks(&login()).len(), 16);
+    let nothing = json!({"change":"private_key","email":"me@example.com"}).to_string();
+    assert!(tell("change", &nothing).text().contains("\"xor\""));
+
+    // Switches.
+    turn("request_limit", json!(100));
+    let long = json!([{"a":"ping"}, "x".repeat(100)]).to_string();
+    let refused = http(&program.url, "POST", &client.url(), &[], long.as_bytes());
+    assert_eq!(refused.unwrap().status, 413);
+    turn("request_limit", json!(1 << 20));
+    turn("latency", json!(1));
+    turn("latency", Value::Null);
+    turn("hold", json!(20));
+    turn("events_kept", json!(5));
+    turn("ids_survive", json!(0));
+    turn("discard", json!(1));
+    turn("session_lifetime", json!(100));
+    turn("login_block", json!({"burst":1,"lasts":50,"code":-6}));
+    assert!(login()["k"].is_string());
+    assert_eq!(login(), -6);
+    tell("clock", "51");
+    assert!(login()["k"].is_string());
+    turn("login_block", Value::Null);
+    assert!(login()["k"].is_string() && login()["k"].is_string());
+    for (name, value) in [
+        ("hold", json!(-1)),
+        ("latency", json!("x")),
+        ("events_kept", json!(-1)),
+    ] {
+        let change = json!({"change":"option","name":name,"value":value}).to_string();
+        assert_eq!(tell("change", &change).status, 400, "{name}");
+    }
+
+    // What was paid, and that it has to be.
+    for change in [
+        json!({"change":"pay","email":"me@example.com","for":"feature"}),
+        json!({"change":"remind","email":"me@example.com","ends":1}),
+        json!({"change":"clear_state","email":"me@example.com"}),
+    ] {
+        assert_eq!(tell("change", &change.to_string()).status, 200, "{change}");
+    }
+    let gift = json!({"change":"pay","email":"me@example.com","for":"love"}).to_string();
+    assert!(tell("change", &gift).text().contains("plan_v2"));
+}
+
+#[test]
+fn the_program_ends_with_its_standard_input_if_it_was_told_to() {
+    let mut bound = Program::start(&["--with-stdin"]);
+    let mut free = Program::start(&[]);
+    for program in [&mut bound, &mut free] {
+        drop(program.child.stdin.take());
+    }
+    assert_eq!(bound.child.wait().unwrap().code(), Some(0));
+    // The other is still there to be asked.
+    let alive = http(&free.url, "GET", "/test/journal", &[], b"").unwrap();
+    assert_eq!(alive.text(), "[]");
+}

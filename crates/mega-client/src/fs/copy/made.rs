@@ -8,6 +8,7 @@ use super::super::access::find;
 use super::super::attributes;
 use super::super::put::{Planned, bad_name};
 use super::super::release::released_key;
+use super::super::trash::half_replaced;
 use crate::chance::rng;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::Node;
@@ -105,6 +106,7 @@ impl Plan {
                         if let Some(old) = item.displaces
                             && let Err(error) = client.bin(old).await
                         {
+                            let error = half_replaced(handle, old, error);
                             copied.failed.push((item.source, error));
                         }
                     }

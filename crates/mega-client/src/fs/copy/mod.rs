@@ -13,7 +13,7 @@ pub(super) use self::made::{Item, Plan};
 
 use self::plan::Work;
 use super::access::{check_container, check_ordinary, find};
-use super::conflict::OnConflict;
+use super::conflict::{Chosen, OnConflict};
 use super::destination::Destination;
 use super::name::Name;
 use super::release::released_key;
@@ -115,9 +115,10 @@ impl CopyTo {
             .lock((folder, name.decoded.clone()))
             .await;
         client.catch_up().await?;
+        let mut chosen = Chosen::new(client);
         let plan = client.with_tree(|tree, _| {
             let name = self.check(tree, source, folder)?;
-            let mut work = Work::new(tree, self);
+            let mut work = Work::new(tree, self, &mut chosen);
             work.top(find(tree, source)?, find(tree, folder)?, &name)?;
             Ok::<_, Error>(work.plan)
         })?;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use mega_protocol::NodeHandle;
 
-use super::super::conflict::{Claim, OnConflict, Place};
+use super::super::conflict::{Chosen, Claim, OnConflict, Place};
 use super::super::name::Name;
 use super::super::release::released_key;
 use super::CopyTo;
@@ -24,25 +24,28 @@ enum Goes {
 }
 
 /// Plans a copy, parents before children, without recursion.
-pub(super) struct Work<'a> {
+pub(super) struct Work<'a, 'c> {
     pub(super) tree: &'a Tree,
     pub(super) copy: &'a CopyTo,
     pub(super) plan: Plan,
     group_of: HashMap<NodeHandle, usize>,
+    /// Kept until the copy is made.
+    chosen: &'a mut Chosen<'c>,
 }
 
-impl<'a> Work<'a> {
-    pub(super) fn new(tree: &'a Tree, copy: &'a CopyTo) -> Self {
+impl<'a, 'c> Work<'a, 'c> {
+    pub(super) fn new(tree: &'a Tree, copy: &'a CopyTo, chosen: &'a mut Chosen<'c>) -> Self {
         Self {
             tree,
             copy,
             plan: Plan::default(),
             group_of: HashMap::new(),
+            chosen,
         }
     }
 }
 
-impl Work<'_> {
+impl Work<'_, '_> {
     /// Plans the copy of one node and of everything below it, parents before children, without recursion.
     pub(super) fn top(&mut self, source: Index, folder: Index, name: &Name) -> Result<()> {
         let first = self.enter(source, folder, name, true)?;
@@ -136,7 +139,7 @@ impl Work<'_> {
             except: None,
             versions: true,
         };
-        let place = claim.settle(tree)?;
+        let place = claim.settle(tree, self.chosen)?;
         if let Some(there) = place.keeps {
             if top {
                 self.plan.merged_into = Some(there);

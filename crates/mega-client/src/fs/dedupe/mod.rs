@@ -26,7 +26,8 @@ impl Client {
     /// Cleans up duplicate names in a folder and everything below it; await it for what was done, or with [`Dedupe::dry_run`] for what
     /// would be done.
     ///
-    /// First folders of one name are merged, with everything in them. Then of files of one name all but one are put into the rubbish bin, where their
+    /// First folders of one name are merged, with everything in them; those that are shared or have a link are left alone and
+    /// [reported](DedupeReport::failed), since merging would end that, or show others what they do not see yet. Then of files of one name all but one are put into the rubbish bin, where their
     /// contents are the same; what happens to files of different content is decided by the [mode](Dedupe::mode). Nothing is deleted for good unless
     /// [`Dedupe::delete_for_good`] is called.
     ///
@@ -112,6 +113,8 @@ pub enum SameBy {
 }
 
 /// A clean-up; await it.
+///
+/// Cancel safety: what was done stays done; the next call does the rest.
 #[must_use = "nothing happens until it is awaited"]
 #[derive(Debug)]
 pub struct Dedupe {
@@ -162,7 +165,8 @@ impl Dedupe {
         self
     }
 
-    /// Deletes superfluous files instead of putting them into the rubbish bin. This cannot be undone.
+    /// Deletes superfluous files instead of putting them into the rubbish bin. This cannot be undone, so a file whose content is that of another one only as
+    /// far as [fingerprints](SameBy::Fingerprint) tell goes into the bin even so.
     pub fn delete_for_good(mut self) -> Self {
         self.for_good = true;
         self
@@ -188,6 +192,11 @@ impl Dedupe {
             ..DedupeReport::of(&plan)
         };
         let acts = !self.dry_run && self.options.mode != DedupeMode::List;
+        for &folder in &plan.published {
+            let text = "it is shared or has a link, so it is not merged with others of its name";
+            let error = Error::new(ErrorKind::Precondition, text);
+            report.failed.push((folder, error));
+        }
         if acts {
             self.progress.expect_items(plan.steps());
             self.merge(&plan.merges, &mut report).await;
@@ -268,11 +277,12 @@ impl Dedupe {
 
     async fn clean(&self, groups: &[Group], report: &mut DedupeReport) {
         let client = &self.client;
-        let removals = groups
-            .iter()
-            .flat_map(|group| group.removed.iter().map(|node| (node.handle(), ())));
-        self.each(removals.collect(), report, |node, ()| async move {
-            match self.for_good {
+        let removals = groups.iter().flat_map(|group| {
+            let removed = group.removed.iter().map(Node::handle);
+            removed.map(|node| (node, self.for_good && !group.unproven.contains(&node)))
+        });
+        self.each(removals.collect(), report, |node, for_good| async move {
+            match for_good {
                 true => client.erase(node, false).await,
                 false => client.bin(node).await,
             }
@@ -335,7 +345,7 @@ impl Client {
             let record = tree.record(index).ok_or_else(|| Error::not_found("node"))?;
             let file = record.kind == crate::node::NodeKind::File;
             let shown = wanted.name.as_deref().unwrap_or_default();
-            super::name::Name::shown(tree.mask(), shown)?.free(tree, record.parent, file)
+            super::name::Name::shown(tree.mask(), shown)?.free(tree, record.parent, file, |_| true)
         })?;
         let shown = String::from_utf8_lossy(&crate::node::SHOWN.encode(&name.decoded)).into_owned();
         let wanted = Relocation {

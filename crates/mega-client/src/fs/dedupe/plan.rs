@@ -2,7 +2,7 @@
 //!
 //! Folders of one name count as one folder from the start, so that a dry run sees the same files side by side as the merge would bring together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use mega_crypto::fingerprint::Fingerprint;
 use mega_protocol::NodeHandle;
@@ -19,6 +19,8 @@ use crate::tree::arena::Index;
 pub(super) struct Plan {
     pub(super) merges: Vec<Merge>,
     pub(super) groups: Vec<Group>,
+    /// Folders that others can see, beside which there are more of their name: merging would end what is public, or make public what is not.
+    pub(super) published: Vec<NodeHandle>,
 }
 
 impl Plan {
@@ -48,6 +50,8 @@ pub(super) struct Group {
     pub(super) path: Option<String>,
     pub(super) kept: Vec<Node>,
     pub(super) removed: Vec<Node>,
+    /// Those of them whose content is that of one that stays only as far as fingerprints tell.
+    pub(super) unproven: HashSet<NodeHandle>,
     pub(super) renamed: Vec<Node>,
 }
 
@@ -56,6 +60,15 @@ pub(super) struct Group {
 struct Named {
     files: Vec<Index>,
     folders: Vec<Index>,
+    /// Folders that are left alone, see [`Plan::published`].
+    published: Vec<Index>,
+}
+
+/// Whether a folder has a link or is shared with somebody, who would see what is put into it, or lose it.
+fn is_published(tree: &Tree, index: Index) -> bool {
+    tree.record(index).is_some_and(|record| {
+        tree.link(record.handle).is_some() || tree.is_shared_out(record.handle)
+    })
 }
 
 pub(super) fn plan(tree: &Tree, base: Index, top: NodeHandle, options: Options) -> Result<Plan> {
@@ -87,6 +100,9 @@ pub(super) fn plan(tree: &Tree, base: Index, top: NodeHandle, options: Options) 
                     });
                     match record.kind {
                         NodeKind::File => entry.files.push(child),
+                        NodeKind::Folder if is_published(tree, child) => {
+                            entry.published.push(child);
+                        }
                         NodeKind::Folder => {
                             joins = !entry.folders.is_empty() && !options.files_only;
                             entry.folders.push(child);
@@ -108,12 +124,21 @@ pub(super) fn plan(tree: &Tree, base: Index, top: NodeHandle, options: Options) 
             });
         }
         for name in order {
-            let Some(Named { files, folders }) = named.remove(&name) else {
+            let Some(Named {
+                files,
+                folders,
+                published,
+            }) = named.remove(&name)
+            else {
                 continue;
             };
             if files.len() > 1 && !options.folders_only {
                 plan.groups.extend(group(tree, base, &files, options));
             }
+            if published.len().saturating_add(folders.len()) > 1 && !options.files_only {
+                plan.published.extend(published.iter().filter_map(handle));
+            }
+            todo.extend(published.into_iter().map(|folder| vec![folder]));
             if options.files_only {
                 todo.extend(folders.into_iter().map(|folder| vec![folder]));
             } else if !folders.is_empty() {
@@ -134,6 +159,7 @@ fn group(tree: &Tree, base: Index, files: &[Index], options: Options) -> Option<
             .map(|path| format!("/{path}")),
         kept: Vec::new(),
         removed: Vec::new(),
+        unproven: HashSet::new(),
         renamed: Vec::new(),
     };
     if options.mode == DedupeMode::List {
@@ -156,7 +182,12 @@ fn group(tree: &Tree, base: Index, files: &[Index], options: Options) -> Option<
         let stays = choose(&same, options.mode)
             .unwrap_or(0)
             .min(same.len().saturating_sub(1));
-        left.push(same.remove(stays));
+        let stays = same.remove(stays);
+        if options.same == SameBy::Fingerprint {
+            let unproven = same.iter().filter(|node| !equal(node, &stays, SameBy::Key));
+            group.unproven.extend(unproven.map(Node::handle));
+        }
+        left.push(stays);
         group.removed.append(&mut same);
     }
     if left.len() > 1 {

@@ -215,11 +215,15 @@ impl Client {
 
     async fn put_once(&self, group: &Group) -> Result<Vec<Result<NodeHandle>>> {
         let known = self.with_tree(|tree, _| group.found(tree));
+        self.know_share_keys(group.target).await?;
         let command = self.put_command(group)?;
+        let shares = command.share_keys.as_ref().map(|keys| keys.shares.clone());
         let (reply, repeated) = match self.change_answered(command.clone()).await {
             Ok(answer) => (answer.reply, answer.repeated),
             Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
-                (self.settle_put(group, &known, command, error).await?, true)
+                let doubt = self.doubt(&error);
+                let settled = self.settle_put(group, &known, command, error).await;
+                (doubt.end(settled)?, true)
             }
             Err(error) => return Err(error),
         };
@@ -234,6 +238,13 @@ impl Client {
         if missing && self.catch_up().await.is_ok() {
             found = self.with_tree(|tree, _| group.new_since(tree, &known));
         }
+        let tops = group.nodes.iter().zip(&found);
+        let tops: Vec<NodeHandle> = tops
+            .filter(|((_, inside), _)| inside.is_none())
+            .filter_map(|(_, found)| *found)
+            .collect();
+        self.give_to_who_came(group.target, &shares.unwrap_or_default(), &tops)
+            .await;
         Ok((0..)
             .zip(found)
             .map(|(at, found)| match (reply.failures.get(&at), found) {

@@ -163,12 +163,29 @@ impl Group {
             fresh.retain(|handle| !known.contains(handle));
             fresh.sort_by_key(age);
             for twin in fresh.into_iter().skip(asked.count()) {
-                if !twins.contains(&(twin, copy)) {
-                    twins.push((twin, copy));
+                let twin = (twin, copy || !self.is_all_ours(tree, twin));
+                if !twins.contains(&twin) {
+                    twins.push(twin);
                 }
             }
         }
         twins
+    }
+
+    /// Whether everything in a node has one of our keys: somebody else may have put something into a folder meanwhile.
+    fn is_all_ours(&self, tree: &Tree, top: NodeHandle) -> bool {
+        let Some(top) = tree.find(top) else {
+            return true;
+        };
+        let ours: HashSet<[u8; 32]> = self
+            .nodes
+            .iter()
+            .map(|(planned, _)| key_bytes(&planned.key))
+            .collect();
+        tree.walk(top).all(|step| {
+            tree.record(step.index)
+                .is_some_and(|record| ours.contains(&record.key))
+        })
     }
 
     /// What has come since `known` was found: the node that each of ours has become.

@@ -114,10 +114,11 @@ impl Client {
             if twins.is_empty() {
                 return;
             }
-            for (twin, copy) in twins {
+            for (twin, keep) in twins {
                 tracing::info!(node = %twin, "a repeated request took effect twice; removing the second node");
-                // A fresh key proves that the node is ours. Copies of a file share the key: somebody else may have made the same copy.
-                let removed = if copy {
+                // A fresh key proves that the node is ours. Copies of a file share the key: somebody else may have made the same copy, as somebody
+                // may have put something into the folder.
+                let removed = if keep {
                     self.bin(twin).await
                 } else {
                     self.change(DeleteNode::new(twin)).await.map(drop)

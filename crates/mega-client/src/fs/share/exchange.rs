@@ -6,15 +6,14 @@ use futures::future::{BoxFuture, FutureExt};
 use mega_crypto::ShareKey;
 use mega_crypto::account_keys::{AccountKeys, ContactStanding, PendingOutShare, PendingRecipient};
 use mega_protocol::commands::{FetchPendingKeys, PendingKey, RemovePendingKeys, SendShareKey};
-use mega_protocol::{NodeHandle, UserHandle};
+use mega_protocol::{NodeHandle, OutgoingShareTarget, UserHandle};
 
 use super::Person;
 use super::verify::{Verified, standing, unusable};
 use crate::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs::account_keys::Edit;
-use crate::tree::apply::Applier;
-use crate::tree::decrypt::Decrypter;
+use crate::tree::arena::Flags;
 
 /// What an exchange of share keys has done.
 #[derive(Debug, Default)]
@@ -65,6 +64,8 @@ impl Client {
 
     async fn receive(&self, done: &mut ShareKeyExchange) -> Result<()> {
         let pending = self.ask(FetchPendingKeys::new()).await?;
+        // Whose folder it is may be news.
+        self.catch_up().await?;
         let mut senders: HashMap<UserHandle, Result<Verified>> = HashMap::new();
         for key in &pending.keys {
             // Keys of people who share nothing with us are not even looked at.
@@ -117,9 +118,18 @@ impl Client {
         Ok(())
     }
 
-    /// Who shares a folder with us.
+    /// Who shares a folder with us. Nobody, where the folder is one of our own, whatever the service says: it lies in our drive, we share it
+    /// ourselves, or our master key opens it.
     fn owner_of(&self, share: NodeHandle) -> Option<UserHandle> {
-        self.with_tree(|tree, _| tree.share(tree.find(share)?).map(|share| share.owner))
+        self.with_tree(|tree, _| {
+            let index = tree.find(share)?;
+            let record = tree.record(index)?;
+            let own = record.key != [0; 32] && !record.flags.has(Flags::FOREIGN);
+            if own || tree.cannot_be_incoming(index) {
+                return None;
+            }
+            tree.share(index).map(|share| share.owner)
+        })
     }
 
     /// Notes the keys of a contact at first sight; other keys than those noted are an error (KEY-9).
@@ -161,40 +171,12 @@ impl Client {
         }
     }
 
-    /// Opens what the new keys open.
-    fn open_with(&self, keys: &[(NodeHandle, ShareKey)]) {
-        let me = self.account().ok().map(|account| account.user);
-        let mut keyring = self
-            .inner
-            .keyring
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        for (share, key) in keys {
-            keyring.add_share(*share, key.clone());
-        }
-        let mut changes = Vec::new();
-        self.with_tree_mut(|tree| {
-            let mut applier = Applier {
-                tree,
-                keyring: &mut keyring,
-                me,
-                keys_elsewhere: true,
-            };
-            applier.open_what_was_closed(&mut Decrypter::default(), &mut changes);
-        });
-        drop(keyring);
-        for change in changes {
-            // Nobody listening is no error.
-            let _ = self.inner.changes.send(change);
-        }
-    }
-
     /// Sends the key of a shared folder to a contact, and notes that it has been handed out.
     pub(super) async fn hand_out(&self, folder: NodeHandle, contact: &Verified) -> Result<()> {
         let node = mega_crypto::NodeHandle::from_bytes(folder.to_bytes());
         let wrapped = self
             .change_account_keys(|keys| {
-                standing(contact, keys)?;
+                compared(keys, standing(contact, keys)?)?;
                 let key = keys
                     .share_key(node)
                     .ok_or_else(|| Error::new(ErrorKind::Key, "the folder has no share key"))?
@@ -207,16 +189,7 @@ impl Client {
         let user = UserHandle::from_bytes(contact.keys.user().to_bytes());
         self.ask(SendShareKey::new(user, folder, wrapped)).await?;
         let waiting = PendingOutShare::new(node, PendingRecipient::user(contact.keys.user()));
-        self.change_account_keys(|keys| {
-            let waits = keys.pending_out_shares().contains(&waiting);
-            let waiting = waiting.clone();
-            let edit: Edit = Box::new(move |edit| {
-                edit.remove_pending_out_share(&waiting);
-                Ok(())
-            });
-            Ok(((), waits.then_some(edit)))
-        })
-        .await
+        self.forget_waiting(&waiting).await
     }
 
     /// Hands out what waited for an invitation, or for the rest of an interrupted call.
@@ -236,27 +209,55 @@ impl Client {
                 continue;
             };
             let handed = async {
-                let contact = self.verified_contact(user).await?;
-                self.pin(&contact).await?;
-                self.hand_out(folder, &contact).await?;
-                self.change_account_keys(|known| {
-                    let waits = known.pending_out_shares().contains(&share);
-                    let share = share.clone();
-                    let edit: Edit = Box::new(move |edit| {
-                        edit.remove_pending_out_share(&share);
-                        Ok(())
-                    });
-                    Ok(((), waits.then_some(edit)))
-                })
-                .await
+                // Whoever of this client is about to share the folder has noted it before, and is let finish.
+                let _folder = self.inner.fs.attributes.lock(folder).await;
+                let shared = self.with_tree(|tree, _| {
+                    let mut shared = tree.people.shared_with(folder).iter();
+                    shared.any(|(to, _)| *to == OutgoingShareTarget::User(user))
+                });
+                if shared {
+                    let contact = self.verified_contact(user).await?;
+                    self.pin(&contact).await?;
+                    self.hand_out(folder, &contact).await?;
+                }
+                // A share that has ended since, or never came about, leaves a note that must not serve: the key would be with somebody to whom nobody has given the folder.
+                self.forget_waiting(&share).await?;
+                Ok(shared)
             };
             match handed.await {
-                Ok(()) => done.sent.push(folder),
+                Ok(true) => done.sent.push(folder),
+                Ok(false) => {}
                 Err(error) => done.failed.push((folder, error)),
             }
         }
         Ok(())
     }
+
+    /// Removes the note that a key is to be handed out.
+    async fn forget_waiting(&self, share: &PendingOutShare) -> Result<()> {
+        self.change_account_keys(|keys| {
+            let waits = keys.pending_out_shares().contains(share);
+            let share = share.clone();
+            let edit: Edit = Box::new(move |edit| {
+                edit.remove_pending_out_share(&share);
+                Ok(())
+            });
+            Ok(((), waits.then_some(edit)))
+        })
+        .await
+    }
+}
+
+/// Where the account asks for it, no share key is taken from nor given to anybody whose fingerprint was not compared (SDK `KeyManager::encryptShareKeyTo`,
+/// `decryptShareKeyFrom`, both by `verificationRequired`).
+fn compared(keys: &AccountKeys, known: ContactStanding) -> Result<()> {
+    if keys.contact_verification_warning() && known != ContactStanding::Compared {
+        return Err(Error::new(
+            ErrorKind::Key,
+            "the account asks for compared fingerprints, and that of the contact was not compared yet",
+        ));
+    }
+    Ok(())
 }
 
 /// Opens one share key: from whom it comes must be known, and be the same as before.
@@ -270,13 +271,7 @@ fn open(
         Some(Err(error)) => return Err(Error::new(error.kind(), error.to_string())),
         None => return Err(Error::misuse("the sender was not asked for")),
     };
-    let known = standing(sender, keys)?;
-    if keys.contact_verification_warning() && known != ContactStanding::Compared {
-        return Err(Error::new(
-            ErrorKind::Key,
-            "the account asks for compared fingerprints, and that of the sharing contact was not compared yet",
-        ));
-    }
+    compared(keys, standing(sender, keys)?)?;
     let wrapped: [u8; 16] = pending
         .key
         .as_bytes()

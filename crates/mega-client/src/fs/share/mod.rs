@@ -2,11 +2,11 @@
 
 mod exchange;
 mod person;
+mod revoke;
 mod verify;
 
 use std::future::IntoFuture;
 
-use futures::future::{BoxFuture as Boxed, FutureExt, join_all};
 use mega_crypto::ShareKey;
 use mega_crypto::account_keys::{PendingOutShare, PendingRecipient};
 use mega_protocol::commands::{SetShare, ShareTarget};
@@ -20,7 +20,7 @@ pub use self::person::{Contact, Invitation, Person};
 use self::verify::Verified;
 use super::access::{check_ordinary, find};
 use super::account_keys::{Edit, untrusted};
-use super::release::{foreign_keys, subtree_keys, wrap_for_shares};
+use super::release::{subtree_keys, wrap_for_shares};
 use crate::Client;
 use crate::builder::BoxFuture;
 use crate::chance::rng;
@@ -77,35 +77,6 @@ impl Client {
             with: with.into(),
             access: AccessLevel::Read,
         }
-    }
-
-    /// Ends the share of a folder with somebody. They do not see it any more; nothing in it is lost.
-    ///
-    /// Nodes that they have put there, and whose key only the share holds, get a key of this account first (crypto-and-accounts 4.8).
-    ///
-    /// # Errors
-    ///
-    /// [`NotFound`](ErrorKind::NotFound) when the folder is not shared with them.
-    ///
-    /// Cancel safety: repeat it until it succeeds.
-    pub fn unshare(
-        &self,
-        folder: impl Into<Target>,
-        with: impl Into<Person>,
-    ) -> Boxed<'static, Result<()>> {
-        let (client, folder, with) = (self.clone(), folder.into(), with.into());
-        async move {
-            let ended = async {
-                client.account()?;
-                let node = client.handle_of(&folder, Want::Folder)?;
-                let target = client.share_target(&with, node)?;
-                client.end_share(node, target).await
-            };
-            ended
-                .await
-                .map_err(|error: Error| error.during("unshare").about(folder.to_string()))
-        }
-        .boxed()
     }
 
     /// All folders that this account shares, with whom and how; public links are not among them. No request is made.
@@ -265,25 +236,22 @@ impl Client {
             _ => return Err(Error::misuse("a folder is shared with a person here")),
         };
         let key = self.prepare_share(folder, recipient, contact).await?;
-        self.inner
-            .keyring
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .add_share(folder, key);
+        self.add_share_key(folder, key);
         let subtree =
             self.with_tree(|tree, _| Ok::<_, Error>(subtree_keys(tree, find(tree, folder)?)))?;
         for node in &subtree.withheld {
             tracing::warn!(%node, "the node cannot be read, so its key is not given to the receiver of the share");
         }
+        let given = subtree.nodes.clone();
         let mut command = SetShare::grant(folder, target, wire_level(access));
         command.share_keys = self.with_keyring(|keyring| {
             wrap_for_shares(keyring, &[folder], subtree.nodes, subtree.keys.iter())
         })?;
         let reply = match self.change(command.clone()).await {
             Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
-                self.change(command)
-                    .await
-                    .map_err(|again| again.with_kind(ErrorKind::OutcomeUnknown))?
+                let doubt = self.doubt(&error);
+                let again = self.change(command).await;
+                doubt.end(again.map_err(|again| again.with_kind(ErrorKind::OutcomeUnknown)))?
             }
             other => other?,
         };
@@ -297,7 +265,7 @@ impl Client {
             Some(code) => Err(super::put::refused(ApiCode::new(
                 i32::try_from(code).unwrap_or(-1),
             ))),
-            None => Ok(()),
+            None => self.give_what_came(folder, &given).await,
         }
     }
 
@@ -333,88 +301,6 @@ impl Client {
             Ok((key, Some(edit)))
         })
         .await
-    }
-
-    /// Who is meant, among those the folder is shared with.
-    fn share_target(&self, with: &Person, folder: NodeHandle) -> Result<ShareTarget> {
-        let contact = self.contact_of(with);
-        self.with_tree(|tree, _| {
-            let shared = tree.people.shared_with(folder);
-            let user = match with {
-                Person::User(user) => Some(*user),
-                Person::Email(_) => contact,
-            };
-            if let Some(user) = user
-                && shared
-                    .iter()
-                    .any(|(target, _)| *target == OutgoingShareTarget::User(user))
-            {
-                return Ok(ShareTarget::User(user));
-            }
-            let waits = shared
-                .iter()
-                .any(|(target, _)| matches!(target, OutgoingShareTarget::Pending(_)));
-            match with {
-                Person::Email(email) if waits => {
-                    Ok(ShareTarget::Email(PrivateText::new(email.clone())))
-                }
-                _ => Err(Error::new(
-                    ErrorKind::NotFound,
-                    "the folder is not shared with this person",
-                )),
-            }
-        })
-    }
-
-    /// Ends one share of a folder. With the last one, foreign keys are saved before, and the share key is noted as unused after.
-    pub(super) async fn end_share(&self, folder: NodeHandle, target: ShareTarget) -> Result<()> {
-        let (last, foreign) = self.with_tree(|tree, _| {
-            let last = tree.people.shared_with(folder).len() <= 1;
-            let foreign = match tree.find(folder) {
-                Some(index) if last => foreign_keys(tree, index),
-                _ => Vec::new(),
-            };
-            (last, foreign)
-        });
-        self.rewrite_foreign_keys(&foreign).await?;
-        let ended = self.change(SetShare::revoke(folder, target)).await;
-        match ended {
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        if last
-            && self.account()?.has_keys_attribute()
-            && let Err(error) = self.share_key_unused(folder).await
-        {
-            // A stale mark harms nothing (crypto-and-accounts 3.7 rule 5), and the share has ended.
-            tracing::warn!(node = %folder, %error, "the share key of the folder stays marked as in use");
-        }
-        Ok(())
-    }
-
-    /// Ends all shares of folders at and below a node, except those behind folder links.
-    pub(super) async fn end_shares_below(&self, top: NodeHandle) -> Result<()> {
-        let shared: Vec<(NodeHandle, UserHandle)> = self.with_tree(|tree, _| {
-            let top = find(tree, top)?;
-            Ok::<_, Error>(
-                tree.people
-                    .shares()
-                    .filter(|(node, ..)| {
-                        tree.find(*node)
-                            .is_some_and(|index| tree.is_within(index, top))
-                    })
-                    .filter_map(|(node, target, _)| match target {
-                        OutgoingShareTarget::User(user) => Some((node, user)),
-                        _ => None,
-                    })
-                    .collect(),
-            )
-        })?;
-        let ended = shared
-            .into_iter()
-            .map(|(node, user)| self.end_share(node, ShareTarget::User(user)));
-        join_all(ended).await.into_iter().collect()
     }
 }
 

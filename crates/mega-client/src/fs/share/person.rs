@@ -47,6 +47,16 @@ impl From<&Contact> for Person {
     }
 }
 
+impl Person {
+    /// As the caller named them, for errors: those go back to the caller, who knows.
+    pub(super) fn named(&self) -> String {
+        match self {
+            Self::User(user) => user.to_string(),
+            Self::Email(email) => email.clone(),
+        }
+    }
+}
+
 impl fmt::Debug for Person {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -152,6 +162,8 @@ impl Client {
     /// # Errors
     ///
     /// [`AlreadyExists`](ErrorKind::AlreadyExists) for a contact, or when the invitation waits already.
+    ///
+    /// Cancel safety: once sent, the change takes effect; it is seen after the next refresh.
     pub fn invite(&self, email: impl Into<String>) -> BoxFuture<'static, Result<()>> {
         self.send_invitation(email.into(), InviteAction::Add, "invite")
     }
@@ -161,6 +173,8 @@ impl Client {
     /// # Errors
     ///
     /// [`NotFound`](ErrorKind::NotFound) when there is none.
+    ///
+    /// Cancel safety: once sent, the change takes effect; it is seen after the next refresh.
     pub fn withdraw_invitation(&self, email: impl Into<String>) -> BoxFuture<'static, Result<()>> {
         self.send_invitation(email.into(), InviteAction::Remove, "withdraw invitation")
     }
@@ -179,7 +193,8 @@ impl Client {
                 command.own_email = account.email.as_deref().map(Into::into);
                 client.change(command).await.map(drop)
             };
-            sent.await.map_err(|error: Error| error.during(operation))
+            sent.await
+                .map_err(|error: Error| error.during(operation).about(email.trim()))
         }
         .boxed()
     }
@@ -189,6 +204,8 @@ impl Client {
     /// # Errors
     ///
     /// [`NotFound`](ErrorKind::NotFound) when it was taken back or answered already.
+    ///
+    /// Cancel safety: once sent, the change takes effect; it is seen after the next refresh.
     pub fn accept_invitation(
         &self,
         invitation: PendingContactHandle,
@@ -201,6 +218,8 @@ impl Client {
     /// # Errors
     ///
     /// As for [`accept_invitation`](Self::accept_invitation).
+    ///
+    /// Cancel safety: once sent, the change takes effect; it is seen after the next refresh.
     pub fn decline_invitation(
         &self,
         invitation: PendingContactHandle,
@@ -224,7 +243,7 @@ impl Client {
             };
             answered
                 .await
-                .map_err(|error: Error| error.during(operation))
+                .map_err(|error: Error| error.during(operation).about(invitation.to_string()))
         }
         .boxed()
     }
@@ -234,6 +253,8 @@ impl Client {
     /// # Errors
     ///
     /// [`NotFound`](ErrorKind::NotFound) when they are no contact.
+    ///
+    /// Cancel safety: once sent, the change takes effect; it is seen after the next refresh.
     pub fn remove_contact(&self, person: impl Into<Person>) -> BoxFuture<'static, Result<()>> {
         let (client, person) = (self.clone(), person.into());
         async move {
@@ -246,7 +267,7 @@ impl Client {
             };
             removed
                 .await
-                .map_err(|error: Error| error.during("remove contact"))
+                .map_err(|error: Error| error.during("remove contact").about(person.named()))
         }
         .boxed()
     }

@@ -23,6 +23,8 @@ impl Client {
     ///
     /// [`NotFound`](ErrorKind::NotFound) for somebody who is no contact; [`Key`](ErrorKind::Key) when their keys are not signed, or are not those that this
     /// account has seen before.
+    ///
+    /// Cancel safe: nothing is changed.
     pub fn contact_fingerprint(
         &self,
         person: impl Into<Person>,
@@ -39,7 +41,7 @@ impl Client {
             };
             shown
                 .await
-                .map_err(|error: Error| error.during("contact fingerprint"))
+                .map_err(|error: Error| error.during("contact fingerprint").about(person.named()))
         }
         .boxed()
     }
@@ -50,6 +52,8 @@ impl Client {
     /// # Errors
     ///
     /// [`Key`](ErrorKind::Key) when it is not the fingerprint of the contact's key; otherwise as for [`contact_fingerprint`](Self::contact_fingerprint).
+    ///
+    /// Cancel safety: once sent, it is noted. Repeat it until it succeeds.
     pub fn confirm_contact(
         &self,
         person: impl Into<Person>,
@@ -79,7 +83,9 @@ impl Client {
                     })
                     .await
             };
-            confirmed.await.map_err(|error: Error| error.during("confirm contact"))
+            confirmed
+                .await
+                .map_err(|error: Error| error.during("confirm contact").about(person.named()))
         }
         .boxed()
     }

@@ -80,7 +80,7 @@ impl Client {
     /// # Errors
     ///
     /// [`Misuse`](ErrorKind::Misuse) for what is no name, for records under a name that holds none, for a value beyond the limit, and for what must not be written so:
-    /// the keys of the account (`^!keys`, `*keyring`, `+puEd255`, `+puCu255`, `+sigPubk`, `+sigCu255`, `*!authring`, `*!authCu255`, `*~usk`) and what belongs to the service.
+    /// the keys of the account (`^!keys`, `*keyring`, `+puEd255`, `+puCu255`, `+sigPubk`, `+sigCu255`, `*!authring`, `*!authCu255`, `*!authRSA`, `*~usk`) and what belongs to the service.
     /// [`Precondition`](ErrorKind::Precondition) when it has changed, [`OutcomeUnknown`](ErrorKind::OutcomeUnknown),
     /// [`Unsupported`](ErrorKind::Unsupported) as for [`user_attribute`](Self::user_attribute).
     ///
@@ -174,10 +174,11 @@ impl Client {
                     Err(error) if error.code() == Some(ApiCode::ENOENT) => Ok(()),
                     // A lost reply is settled by looking.
                     Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
-                        match client.read_own(&name, scope).await {
+                        let doubt = client.doubt(&error);
+                        doubt.end(match client.read_own(&name, scope).await {
                             Ok(None) => Ok(()),
                             _ => Err(error),
-                        }
+                        })
                     }
                     Err(error) => Err(error),
                 }
@@ -250,13 +251,14 @@ impl Client {
             // A reply was lost: our value there proves that it arrived; a container is as good as a signature, since no two are alike.
             Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
                 let account = self.account()?;
+                let doubt = self.doubt(&error);
                 let seen = self.ask(FetchUserAttribute::new(account.user, name)).await;
-                match seen {
+                doubt.end(match seen {
                     Ok(seen) if wire_bytes(name, &seen).is_some_and(|seen| *seen == sealed) => {
-                        seen.version
+                        Ok(seen.version)
                     }
-                    _ => return Err(error),
-                }
+                    _ => Err(error),
+                })?
             }
             Err(error) => return Err(error),
         };

@@ -58,7 +58,7 @@ pub(super) fn longest_value(name: &str) -> usize {
 }
 
 /// Of crypto-and-accounts 3 and 10.3.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "^!keys",
     "*keyring",
     "+puEd255",
@@ -67,6 +67,8 @@ const KEYS: [&str; 9] = [
     "+sigCu255",
     "*!authring",
     "*!authCu255",
+    // Of older official clients (SDK `include/mega/user.h`, `AuthRing::serialize`).
+    "*!authRSA",
     "*~usk",
 ];
 

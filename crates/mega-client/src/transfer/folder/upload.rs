@@ -1,6 +1,7 @@
 //! A local folder to a remote one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::future::IntoFuture;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -19,7 +20,8 @@ use super::super::progress::{Meter, Progress};
 use super::super::publish::unix_time;
 use super::super::send::{Sent, send};
 use super::super::source::{LocalFile, Source};
-use super::dirs::Dirs;
+use super::super::upload::{TOKEN_REFUSALS, meaningless_token, token_refused};
+use super::dirs::{DirId, Dirs};
 use super::filter::Filter;
 use super::names::journal_target;
 use super::options::{Options, common_options};
@@ -164,44 +166,82 @@ impl UploadFolder {
         let mut waiting: Vec<Arrived> = Vec::new();
         let mut putting: FuturesUnordered<Putting<'_>> = FuturesUnordered::new();
         let mut all_sent = false;
+        // Those whose completion tokens the service did not know.
+        let mut again = FuturesUnordered::new();
+        let mut refusals: HashMap<(DirId, OsString), u32> = HashMap::new();
         loop {
             let full = waiting.len() >= LARGEST_ROUND;
             if !waiting.is_empty() && putting.len() < ROUNDS && (full || putting.is_empty()) {
                 let round = waiting.split_off(waiting.len().saturating_sub(LARGEST_ROUND));
                 putting.push(Box::pin(self.put(round)));
             }
-            if all_sent && waiting.is_empty() && putting.is_empty() {
+            if all_sent && waiting.is_empty() && putting.is_empty() && again.is_empty() {
                 break;
             }
             // Rounds are few, so they come first.
             tokio::select! {
                 biased;
                 Some(round) = putting.next(), if !putting.is_empty() => {
-                    for (file, outcome) in round {
+                    for (file, made) in round {
+                        let outcome = match made {
+                            Made::Ended(outcome) => outcome,
+                            Made::Refused(meter, refused) => {
+                                let count = refusals.entry((file.folder, file.name.clone()));
+                                let count = count.or_default();
+                                if *count < TOKEN_REFUSALS {
+                                    *count += 1;
+                                    meter.restart();
+                                    again.push(job(file));
+                                    continue;
+                                }
+                                Outcome::Failed(refused.during("upload"))
+                            }
+                        };
                         self.note(&mut report, &dirs, &file, outcome);
                     }
                 }
+                Some((file, step)) = again.next(), if !again.is_empty() => {
+                    waiting.extend(self.arrived(&mut report, &dirs, file, step));
+                }
                 sent = sending.next(), if !all_sent => match sent {
                     None => all_sent = true,
-                    Some((file, Ok(Step::Arrived(folder, new, outcome)))) => {
-                        waiting.push(Arrived { file, folder, new, outcome });
-                    }
-                    Some((file, Ok(Step::Done(outcome)))) => {
-                        self.note(&mut report, &dirs, &file, outcome);
-                    }
-                    Some((file, Err(error))) => {
-                        let failed = Outcome::Failed(error.during("upload"));
-                        self.note(&mut report, &dirs, &file, failed);
+                    Some((file, step)) => {
+                        waiting.extend(self.arrived(&mut report, &dirs, file, step));
                     }
                 },
             }
         }
+        drop(again);
         drop(sending);
         drop(putting);
         if self.options.delete_extraneous && report.failed().next().is_none() {
             self.remove_extraneous(&dirs, &folders, &mut report).await;
         }
         Ok(report)
+    }
+
+    /// Takes up a file that has been sent; what needs no node is noted.
+    fn arrived(
+        &self,
+        report: &mut FolderReport,
+        dirs: &Dirs,
+        file: ScannedFile,
+        step: Result<Step>,
+    ) -> Option<Arrived> {
+        let outcome = match step {
+            Ok(Step::Arrived(folder, new, outcome)) => {
+                return Some(Arrived {
+                    file,
+                    folder,
+                    new,
+                    outcome,
+                });
+            }
+            Ok(Step::Done(outcome)) => outcome,
+            Err(error) => Outcome::Failed(error.during("upload")),
+        };
+        self.note(report, dirs, &file, outcome);
+        None
     }
 
     fn note(&self, report: &mut FolderReport, dirs: &Dirs, file: &ScannedFile, outcome: Outcome) {
@@ -337,7 +377,13 @@ impl UploadFolder {
             resumed,
         );
         let sent = sent.await?;
-        Ok(Step::Arrived(folder, New { sent, raw, journal }, outcome))
+        let new = New {
+            sent,
+            raw,
+            journal,
+            meter,
+        };
+        Ok(Step::Arrived(folder, new, outcome))
     }
 
     async fn alike(&self, file: &ScannedFile, dirs: &Arc<Dirs>, node: &Node) -> Result<Likeness> {
@@ -360,9 +406,9 @@ impl UploadFolder {
     }
 
     /// Makes nodes of what has arrived, one command for each folder; all of them travel together.
-    async fn put(&self, round: Vec<Arrived>) -> Vec<(ScannedFile, Outcome)> {
+    async fn put(&self, round: Vec<Arrived>) -> Vec<(ScannedFile, Made)> {
         type Journal = Option<Arc<UploadJournal>>;
-        type Group = (Vec<NewFile>, Vec<(ScannedFile, Outcome, Journal)>);
+        type Group = (Vec<NewFile>, Vec<(ScannedFile, Outcome, Journal, Meter)>);
         let mut by_folder: BTreeMap<NodeHandle, Group> = BTreeMap::new();
         let count = round.len();
         for Arrived {
@@ -374,7 +420,7 @@ impl UploadFolder {
         {
             let (files, rest) = by_folder.entry(folder).or_default();
             files.push(new.sent.into_file(new.raw));
-            rest.push((file, outcome, new.journal));
+            rest.push((file, outcome, new.journal, new.meter));
         }
         let puts = by_folder
             .into_iter()
@@ -386,14 +432,18 @@ impl UploadFolder {
             });
         let mut done = Vec::with_capacity(count);
         for (made, rest) in futures::future::join_all(puts).await {
-            for ((file, outcome, journal), made) in rest.into_iter().zip(made) {
+            for ((file, outcome, journal, meter), made) in rest.into_iter().zip(made) {
+                let refused = token_refused(&made);
+                let made = meaningless_token(made);
                 if let Some(journal) = journal {
                     journal.settle(&made);
                 }
-                done.push(match made {
-                    Ok(_) => (file, outcome),
-                    Err(error) => (file, Outcome::Failed(error.during("upload"))),
-                });
+                let made = match made {
+                    Ok(_) => Made::Ended(outcome),
+                    Err(error) if refused => Made::Refused(meter, error),
+                    Err(error) => Made::Ended(Outcome::Failed(error.during("upload"))),
+                };
+                done.push((file, made));
             }
         }
         done
@@ -480,6 +530,14 @@ struct New {
     sent: Sent,
     raw: Vec<u8>,
     journal: Option<Arc<UploadJournal>>,
+    meter: Meter,
+}
+
+/// What became of a file that was to be made into a node.
+enum Made {
+    Ended(Outcome),
+    /// The service does not know the completion token; the content has to be sent again.
+    Refused(Meter, Error),
 }
 
 struct Arrived {
@@ -489,7 +547,7 @@ struct Arrived {
     outcome: Outcome,
 }
 
-type Putting<'a> = Pin<Box<dyn Future<Output = Vec<(ScannedFile, Outcome)>> + Send + 'a>>;
+type Putting<'a> = Pin<Box<dyn Future<Output = Vec<(ScannedFile, Made)>> + Send + 'a>>;
 
 /// How many nodes are made in one round.
 const LARGEST_ROUND: usize = 500;

@@ -67,7 +67,7 @@ impl Client {
     pub(super) fn local_policy(&self) -> LocalPolicy {
         match self.inner.identity {
             Identity::Account(_) => LocalPolicy::CURRENT.faithful(),
-            Identity::FolderLink | Identity::FileLink(_) => LocalPolicy::CURRENT,
+            Identity::FolderLink { .. } | Identity::FileLink(_) => LocalPolicy::CURRENT,
         }
     }
 }

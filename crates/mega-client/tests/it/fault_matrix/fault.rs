@@ -153,7 +153,7 @@ impl Class {
             Self::Malformed => &[Protocol, Network, Timeout],
             Self::WrongBytes => &[Integrity, Network],
             Self::Length => &[Integrity, Protocol, SourceChanged, Network],
-            Self::Token => &[Network, Integrity, NotFound, Protocol],
+            Self::Token => &[Network, Integrity, Protocol],
             Self::Killed => &[SessionExpired],
             Self::Quota => &[OverStorageQuota, OverTransferQuota],
             Self::Second => &[NotFound, AlreadyExists, Precondition, AccessDenied],

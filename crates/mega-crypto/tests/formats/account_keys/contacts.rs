@@ -153,3 +153,17 @@ fn authrings_keep_what_other_clients_wrote() {
     records.insert("", &bytes).unwrap();
     assert_eq!(Authring::from_records(&records).unwrap(), ring);
 }
+
+/// A method that this version does not know, below all known ones.
+#[test]
+fn a_contact_noted_in_an_unknown_way_is_new() {
+    let friend = Person::new(b"a friend");
+    let contact = friend.keys();
+    let write = open_known().update(&known_master(), &mut os_rng(), |edit| edit.track(&contact));
+    let plain = super::plain_of(write.unwrap().attribute(), &known_master());
+    let mut list = super::records(&plain);
+    let ring = &mut list.iter_mut().find(|(tag, _)| *tag == 32).unwrap().1;
+    *ring.last_mut().unwrap() = 0xff;
+    let keys = super::open_plain(&super::joined(&list)).unwrap();
+    assert_eq!(contact.standing(&keys), Ok(ContactStanding::New));
+}

@@ -295,3 +295,48 @@ fn an_old_account_is_upgraded_from_its_keyring() {
         ErrorKind::Malformed
     );
 }
+
+#[test]
+fn another_rsa_key_is_refused_and_the_same_one_is_no_change() {
+    let [private, other] = [0, 1].map(rsa_key);
+    let mut list = records(&super::known().hex("plain"));
+    let copy = &mut list.iter_mut().find(|(tag, _)| *tag == 18).unwrap().1;
+    *copy = private.to_short_form().to_vec();
+    let keys = super::open_plain(&super::joined(&list)).unwrap();
+    let write = keys.update(&known_master(), &mut os_rng(), |edit| {
+        assert_eq!(edit.add_rsa(&other).unwrap_err().kind(), ErrorKind::Misuse);
+        edit.add_rsa(&private)
+    });
+    assert!(write.unwrap().accepted().rsa().unwrap().is_of(&private));
+}
+
+/// Crypto-and-accounts 3.5: each of the public keys must belong to its private one.
+#[test]
+fn one_public_key_that_does_not_belong_is_enough_to_refuse_all() {
+    let keys = super::open_known();
+    let stranger = Person::new(b"stranger");
+    let (ed25519, x25519) = (keys.ed25519().public_key(), keys.x25519().public_key());
+    let attribute = super::known().b64("container_b64");
+    let load = |ed25519: &[u8; 32], x25519: &[u8; 32], signed: &[u8]| {
+        let published = PublishedKeys {
+            ed25519: Some(ed25519),
+            x25519: Some(x25519),
+            x25519_signature: Some(signed),
+            keys: Some(&attribute),
+            ..PublishedKeys::default()
+        };
+        published.load(&known_master(), known_owner(), None, None)
+    };
+    let sign = |private, public| {
+        mega_crypto::account_keys::KeySignature::sign_x25519(private, public, 5).to_bytes()
+    };
+    let own = sign(keys.ed25519(), &x25519);
+    assert!(load(ed25519.as_bytes(), x25519.as_bytes(), &own).is_ok());
+    // Soundly signed, and yet not this account's.
+    let foreign = stranger.x25519.public_key();
+    let signed = sign(keys.ed25519(), &foreign);
+    assert!(load(ed25519.as_bytes(), foreign.as_bytes(), &signed).is_err());
+    let signed = sign(&stranger.ed25519, &x25519);
+    let foreign = stranger.ed25519.public_key();
+    assert!(load(foreign.as_bytes(), x25519.as_bytes(), &signed).is_err());
+}

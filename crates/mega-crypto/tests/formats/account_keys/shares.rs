@@ -139,3 +139,52 @@ fn a_pending_key_stored_as_text_is_understood_and_kept_as_it_is() {
         entries
     );
 }
+
+#[test]
+fn a_trusted_share_key_is_not_replaced_even_if_no_share_uses_it() {
+    let (folder, [one, two]) = (
+        node("IRMxXDou"),
+        [(); 2].map(|()| ShareKey::random(&mut os_rng())),
+    );
+    let write = open_known().update(&known_master(), &mut os_rng(), |edit| {
+        edit.add_share_key(folder, &one, true)?;
+        assert!(edit.add_share_key(folder, &two, true).is_err());
+        edit.add_share_key(folder, &one, false)
+    });
+    let keys = write.unwrap().accepted();
+    assert_eq!(keys.share_key(folder).unwrap().key().unwrap(), one);
+}
+
+#[test]
+fn stored_share_keys_are_equal_only_if_folder_key_and_flags_are() {
+    let made = |folder: &str, key: u8, trusted: bool| {
+        let key = ShareKey::from_bytes([key; 16]).unwrap();
+        let write = open_known().update(&known_master(), &mut os_rng(), |edit| {
+            edit.add_share_key(node(folder), &key, trusted)
+        });
+        let keys = write.unwrap().accepted();
+        keys.share_key(node(folder)).unwrap().clone()
+    };
+    let (one, other) = ("IRMxXDou", "IRMxXDov");
+    assert!(made(one, 1, true) == made(one, 1, true));
+    assert!(made(one, 1, true) != made(other, 1, true));
+    assert!(made(one, 1, true) != made(one, 2, true));
+    assert!(made(one, 1, true) != made(one, 1, false));
+}
+
+#[test]
+fn a_short_copy_of_the_rsa_key_is_refused_and_copies_are_compared() {
+    let mut list = records(&known().hex("plain"));
+    let copy = &mut list.iter_mut().find(|(tag, _)| *tag == 18).unwrap().1;
+    let whole = copy.clone();
+    *copy = [[0, 8, 3], [0, 8, 5], [0, 8, 7]].concat();
+    assert!(open_plain(&joined(&list)).is_err());
+
+    let copy = &mut list.iter_mut().find(|(tag, _)| *tag == 18).unwrap().1;
+    *copy = whole;
+    let same = open_plain(&joined(&list)).unwrap();
+    let copy = &mut list.iter_mut().find(|(tag, _)| *tag == 18).unwrap().1;
+    copy[100] ^= 1;
+    let other = open_plain(&joined(&list)).unwrap();
+    assert!(same.rsa() == open_known().rsa() && same.rsa() != other.rsa());
+}

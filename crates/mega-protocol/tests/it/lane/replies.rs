@@ -74,7 +74,6 @@ fn a_refused_batch_refuses_every_command() {
         ("-15", -15),
         (r#"{"err":-16}"#, -16),
         ("-9", -9),
-        ("0", -1),
         (r#"{"err":-2,"u":1}"#, -2),
     ] {
         let mut bench = Bench::new();
@@ -94,6 +93,21 @@ fn a_refused_batch_refuses_every_command() {
             .iter()
             .any(|n| matches!(n, LaneEvent::Blocked));
         assert_eq!((ended, blocked), (code == -15, code == -16));
+        assert!(bench.lane.is_idle());
+    }
+}
+
+#[test]
+fn rty_6_a_bare_number_that_is_no_error_code_does_not_prove_that_nothing_was_done() {
+    for number in ["0", "7"] {
+        let mut bench = Bench::new();
+        let change = bench.submit(&delete());
+        let question = bench.submit(&FetchUserData::new());
+        bench.request().unwrap();
+        bench.reply(number);
+        assert!(bench.result(change).unwrap_err().is_outcome_unknown());
+        let error = bench.result(question).unwrap_err();
+        assert_eq!(error.code(), Some(ApiCode::EINTERNAL));
         assert!(bench.lane.is_idle());
     }
 }

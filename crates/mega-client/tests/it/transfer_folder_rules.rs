@@ -1,0 +1,227 @@
+//! Whole trees: where things go, what is left out, and what is refused.
+
+use std::path::PathBuf;
+
+use mega_client::{ErrorKind, Filter, LocalPolicy, Node};
+
+use crate::place::{EMAIL, Place};
+use crate::transfer_folders::write;
+
+#[tokio::test]
+async fn nam_13_hostile_names_and_links_never_lead_out_of_the_folder() {
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    // Names as a hostile client stores them; a path part cannot name them, so they are renamed.
+    let evil = mega.create_dir("/evil").await.unwrap();
+    for (number, raw) in ["..", ".", "../../escape", "/etc/passwd", "a\0b"]
+        .iter()
+        .enumerate()
+    {
+        let node = mega
+            .write(format!("/evil/{number}"), "gotcha")
+            .await
+            .unwrap();
+        mega.rename(&node, *raw).await.unwrap();
+    }
+
+    // Two files of one name, as another client may leave them.
+    place.server.with_model(|model| {
+        model
+            .make_file(EMAIL, "/evil/twin", b"first", 1_600_000_000)
+            .unwrap();
+        model
+            .make_file(EMAIL, "/evil/twin", b"second", 1_600_000_000)
+            .unwrap();
+    });
+    mega.refresh().await.unwrap();
+
+    let outside = tempfile::tempdir().unwrap();
+    let to = outside.path().join("inside");
+    let report = mega
+        .download_folder(&evil, &to)
+        .await
+        .unwrap()
+        .into_result()
+        .unwrap();
+    assert_eq!(report.transferred(), 7);
+    let names: Vec<_> = std::fs::read_dir(outside.path()).unwrap().collect();
+    assert_eq!(names.len(), 1, "everything is inside");
+    assert_eq!(
+        std::fs::read_dir(&to).unwrap().count(),
+        7,
+        "no name was used twice"
+    );
+    // NAM-8: the next run gives the same names.
+    let report = mega
+        .download_folder(&evil, &to)
+        .await
+        .unwrap()
+        .into_result()
+        .unwrap();
+    assert_eq!((report.transferred(), report.same()), (0, 7));
+
+    #[cfg(unix)]
+    {
+        // A folder that was swapped for a link is not entered.
+        mega.write("/tree/sub/file", "content").await.unwrap();
+        let (top, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::os::unix::fs::symlink(elsewhere.path(), top.path().join("sub")).unwrap();
+        let report = mega.download_folder("/tree", top.path()).await.unwrap();
+        assert_eq!(report.failed().count(), 2, "{report}");
+        assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_can_ask_where_a_download_puts_each_node() {
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    let long = "x".repeat(300);
+    place.server.with_model(|model| {
+        let names = [
+            "plain", "twin", "twin", "Twin", "a/b", "..", "", "c:\\d", &long,
+        ];
+        for (at, name) in names.into_iter().enumerate() {
+            let content = format!("content {at}");
+            for folder in ["/top", "/top/in"] {
+                let path = format!("{folder}/f{at}");
+                let node = model.make_file(EMAIL, &path, content.as_bytes(), 1_700_000_000);
+                model.rename(node.unwrap(), name);
+            }
+        }
+        model.make_file(EMAIL, "/beside", b"", 0);
+    });
+    mega.refresh().await.unwrap();
+    let top = mega.view("/top").unwrap();
+    let nodes = top.list("/").recursive().await.unwrap();
+    assert_eq!(nodes.len(), 19);
+    for policy in [
+        None,
+        Some(LocalPolicy::LINUX),
+        Some(LocalPolicy::LINUX.faithful()),
+        Some(LocalPolicy::WINDOWS),
+    ] {
+        let local = tempfile::tempdir().unwrap();
+        let mut download = top.download_folder("/", local.path());
+        if let Some(policy) = policy {
+            download = download.local_names(policy);
+        }
+        // What is short enough for Windows can be too long for the system of the test.
+        let windows = policy == Some(LocalPolicy::WINDOWS);
+        if windows {
+            download = download.filter(Filter::new().exclude("xxx*"));
+        }
+        download.await.unwrap().into_result().unwrap();
+        let here = |node: &&Node| !(windows && node.name().starts_with("xxx"));
+        for node in nodes.iter().filter(here) {
+            let path = top.local_path_of(node, policy).unwrap();
+            let path = local.path().join(path);
+            assert_eq!(path.is_dir(), node.is_folder(), "{}", path.display());
+            if node.is_file() {
+                let there = std::fs::read(&path).unwrap();
+                let content = mega.read(node).await.unwrap();
+                assert_eq!(content, there, "{}", path.display());
+            }
+        }
+    }
+    let beside = mega.stat("/beside").await.unwrap();
+    assert_eq!(top.local_path_of(&beside, None), None);
+    let bin = mega.trash(&beside).await.unwrap();
+    assert_eq!(mega.local_path_of(&bin, None), None);
+    let root = mega.root().unwrap();
+    assert_eq!(mega.local_path_of(&root, None), Some(PathBuf::new()));
+}
+
+#[tokio::test]
+async fn filters_dry_runs_and_removals_do_what_they_say() {
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for name in ["a.txt", "b.tmp", "sub/c.txt", "sub/d.tmp", "target/e.txt"] {
+        write(from.path().join(name), name);
+    }
+    let filter = Filter::new().exclude("*.tmp").exclude("target");
+
+    let plan = mega
+        .upload_folder(from.path(), "/f")
+        .filter(filter.clone())
+        .dry_run();
+    let report = plan.await.unwrap();
+    assert_eq!((report.transferred(), report.skipped()), (2, 3));
+    assert!(!mega.exists("/f").await.unwrap(), "a dry run makes nothing");
+    let report = mega
+        .upload_folder(from.path(), "/f")
+        .filter(filter.clone())
+        .await
+        .unwrap();
+    assert_eq!(report.into_result().unwrap().transferred(), 2);
+    assert!(mega.exists("/f/sub/c.txt").await.unwrap() && !mega.exists("/f/b.tmp").await.unwrap());
+
+    let plan = mega
+        .download_folder("/f", to.path().join("new"))
+        .dry_run()
+        .await
+        .unwrap();
+    assert_eq!((plan.transferred(), plan.folders_created()), (2, 1));
+    assert!(!to.path().join("new").exists());
+
+    // What is only here goes, what the filter leaves out stays.
+    mega.download_folder("/f", to.path())
+        .await
+        .unwrap()
+        .into_result()
+        .unwrap();
+    write(to.path().join("extra/deep/file"), "x");
+    write(to.path().join("loose"), "x");
+    let report = mega
+        .download_folder("/f", to.path())
+        .delete_extraneous()
+        .await
+        .unwrap();
+    assert_eq!(report.into_result().unwrap().removed(), 2);
+    assert!(!to.path().join("extra").exists() && to.path().join("sub/c.txt").exists());
+
+    mega.write("/f/remote only", "x").await.unwrap();
+    mega.write("/f/kept.tmp", "x").await.unwrap();
+    std::fs::remove_file(from.path().join("sub/c.txt")).unwrap();
+    let report = mega
+        .upload_folder(from.path(), "/f")
+        .filter(filter)
+        .delete_extraneous()
+        .await
+        .unwrap()
+        .into_result()
+        .unwrap();
+    assert_eq!(report.removed(), 2);
+    assert!(!mega.exists("/f/remote only").await.unwrap());
+    assert!(!mega.exists("/f/sub/c.txt").await.unwrap());
+    assert!(mega.exists("/f/kept.tmp").await.unwrap());
+}
+
+#[tokio::test]
+async fn top_folders_that_cannot_be_used_are_an_error() {
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    let folder = tempfile::tempdir().unwrap();
+    let error = mega
+        .upload_folder(folder.path().join("none"), "/x")
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    mega.write("/file", "x").await.unwrap();
+    let error = mega
+        .upload_folder(folder.path(), "/file")
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotADirectory, "{error}");
+    let error = mega
+        .download_folder("/none", folder.path())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    let error = mega
+        .download_folder("/file", folder.path())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotADirectory, "{error}");
+}
