@@ -17,7 +17,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures::{SinkExt, StreamExt};
-use mega_client::{Client, Credentials, IntegrityPolicy, TransferLimits};
+use mega_client::{Client, ClientBuilder, Credentials, IntegrityPolicy, TransferLimits};
 use mega_crypto::content::{ContentCipher, ContentKey, windows};
 
 use child::{Cost, again, median, own_cpu};
@@ -290,6 +290,9 @@ async fn measure(what: &str, arguments: &Arguments) -> Fallible {
             if let Some(authority) = arguments.get("--authority") {
                 builder = builder.add_root_certificate(std::fs::read(authority)?);
             }
+            if let Some(folder) = arguments.get("--cache") {
+                return start_up(builder, Path::new(folder)).await;
+            }
             Some(builder.login(Credentials::new(EMAIL, PASSWORD)).await?)
         }
         _ => None,
@@ -322,6 +325,25 @@ async fn measure(what: &str, arguments: &Arguments) -> Fallible {
         start.elapsed().as_secs_f64(),
         (own_cpu() - cpu).as_secs_f64()
     );
+    Ok(())
+}
+
+/// A start with what an earlier one has kept in a folder, until the first listing is there; the first time everything is fetched, and kept.
+async fn start_up(builder: ClientBuilder, folder: &Path) -> Fallible {
+    let builder = builder.cache_dir(folder.join("trees"));
+    let session = folder.join("session");
+    let mega = match std::fs::read_to_string(&session) {
+        Ok(text) => builder.resume(&text.parse()?).await?,
+        Err(_) => {
+            let mega = builder.login(Credentials::new(EMAIL, PASSWORD)).await?;
+            std::fs::write(&session, mega.save()?.expose_text())?;
+            mega
+        }
+    };
+    if mega.list("/").await?.is_empty() {
+        return Err("nothing is listed".into());
+    }
+    mega.close().await;
     Ok(())
 }
 

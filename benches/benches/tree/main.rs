@@ -5,8 +5,10 @@
 //! disturbs them less, and medians; the time to load is given as a multiple of what
 //! `serde_json` needs to skim the same bytes, already in memory, into `IgnoredAny`.
 //!
-//! `-- --nodes N` for another size, `-- --quick` for a hundred thousand nodes.
+//! `-- --nodes N` for another size, `-- --quick` for a hundred thousand nodes. `--sizes` loads a tenth, the whole and ten times as many: what it takes for each
+//! node must stay the same.
 
+mod allocations;
 #[path = "../child.rs"]
 mod child;
 mod made_up_tree;
@@ -52,7 +54,43 @@ fn main() -> Fallible {
         None if quick => 100_000,
         None => 1_000_000,
     };
+    if arguments.iter().any(|argument| argument == "--sizes") {
+        return sizes(nodes);
+    }
     compare(nodes, if quick { 3 } else { 5 })
+}
+
+/// Trees of several sizes: time and memory for each node.
+fn sizes(middle: u64) -> Fallible {
+    for nodes in [middle / 10, middle, middle.saturating_mul(10)] {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("reply");
+        let mut out = BufWriter::new(File::create(&path)?);
+        write_reply(
+            &mut out,
+            &Holder::link(),
+            Shape::Bushy,
+            nodes,
+            "AAAAAAAAAAE",
+        )?;
+        out.flush()?;
+        let skim = run("skim", &path, None, nodes)?
+            .value("seconds")
+            .unwrap_or(f64::NAN);
+        let load = run("load", &path, None, nodes)?;
+        let seconds = load.value("seconds").unwrap_or(f64::NAN);
+        line(
+            &format!("load {nodes} nodes"),
+            &format!("{seconds:.3} s"),
+            &format!(
+                "{:.2} x skim, {:.0} ns and {} bytes of memory for each node",
+                seconds / skim,
+                seconds * 1e9 / nodes as f64,
+                load.peak / nodes
+            ),
+        );
+    }
+    Ok(())
 }
 
 fn compare(nodes: u64, rounds: usize) -> Fallible {
@@ -72,7 +110,10 @@ fn compare(nodes: u64, rounds: usize) -> Fallible {
     );
 
     let (mut skims, mut loads, mut peaks, mut last) = (vec![], vec![], vec![], None);
+    let mut reads = vec![];
     for _ in 0..rounds {
+        let read = run("read", &bushy, None, nodes)?;
+        reads.push(read.value("seconds").unwrap_or(f64::NAN));
         skims.push(
             run("skim", &bushy, None, nodes)?
                 .value("seconds")
@@ -94,6 +135,11 @@ fn compare(nodes: u64, rounds: usize) -> Fallible {
         &format!("{load:.3} s"),
         &format!("{:.2} x skim (goal 3.0)", load / skim),
     );
+    line(
+        "  of that, reading the file",
+        &format!("{:.3} s", median(reads)),
+        "which the skim does not do",
+    );
     let peak = median(peaks) / f64::from(1 << 20);
     line(
         "peak memory of the process",
@@ -102,6 +148,12 @@ fn compare(nodes: u64, rounds: usize) -> Fallible {
     );
     let found = last.ok_or("no round")?;
     let nanos = |name: &str| found.value(name).unwrap_or(f64::NAN);
+    let names = nanos("names");
+    line(
+        "the first look-up makes its index",
+        &format!("{:.1} ms", names * 1e3),
+        &format!("{:.2} x skim with the load", (load + names) / skim),
+    );
     line(
         "look up a path, with its node",
         &format!("{:.0} ns", nanos("stat")),
@@ -119,6 +171,11 @@ fn compare(nodes: u64, rounds: usize) -> Fallible {
     line("load them all in one folder", &millis(&flat, "seconds"), "");
     line("  list it", &millis(&flat, "list"), "");
     line("  first hundred of it", &millis(&flat, "some"), "");
+    line(
+        "  list the folders, of which it has none",
+        &format!("{} B", flat.value("none_bytes").unwrap_or(f64::NAN)),
+        &format!("in {} allocations", flat.value("none").unwrap_or(f64::NAN)),
+    );
     line(
         "  look up a name in it",
         &format!("{:.0} ns", flat.value("stat").unwrap_or(f64::NAN)),
@@ -200,6 +257,13 @@ fn run(what: &str, file: &Path, events: Option<&Path>, nodes: u64) -> io::Result
 }
 
 fn measure(what: &str, file: &Path, events: Option<PathBuf>, nodes: u64) -> Fallible {
+    if what == "read" {
+        let start = own_cpu();
+        let pieces = replay::pieces(File::open(file)?);
+        println!("pieces={}", pieces.filter(Result::is_ok).count());
+        println!("seconds={}", (own_cpu() - start).as_secs_f64());
+        return Ok(());
+    }
     if what == "skim" {
         let bytes = std::fs::read(file)?;
         let start = own_cpu();
@@ -227,6 +291,9 @@ fn measure(what: &str, file: &Path, events: Option<PathBuf>, nodes: u64) -> Fall
                 let paths: Vec<String> = (0..100_000)
                     .map(|at| path(Shape::Bushy, (at * 7919) % nodes + 1))
                     .collect();
+                let start = own_cpu();
+                mega.exists(path(Shape::Bushy, nodes)).await?;
+                println!("names={}", (own_cpu() - start).as_secs_f64());
                 println!("stat={}", per_item(stat_all(&mega, &paths).await?, &paths));
                 let start = own_cpu();
                 for path in &paths {
@@ -248,6 +315,13 @@ fn measure(what: &str, file: &Path, events: Option<PathBuf>, nodes: u64) -> Fall
                     return Err("not all is listed".into());
                 }
                 drop(listed);
+                allocations::count();
+                let none = mega.list("/").folders().await?;
+                let (number, bytes) = allocations::counted();
+                println!("none={number} none_bytes={bytes}");
+                if !none.is_empty() {
+                    return Err("there are no folders".into());
+                }
                 let start = own_cpu();
                 let some = mega.list("/").stream().take(100).count().await;
                 println!("some={} ({some})", (own_cpu() - start).as_secs_f64());

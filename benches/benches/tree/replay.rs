@@ -50,21 +50,24 @@ impl Replay {
 }
 
 /// A file as a reply.
-pub(crate) fn in_pieces(mut file: File) -> Result<HttpResponse, TransportError> {
-    let pieces = std::iter::from_fn(move || {
-        // As large as what an HTTP stack hands over at once.
+pub(crate) fn in_pieces(file: File) -> Result<HttpResponse, TransportError> {
+    Ok(HttpResponse::new(
+        200,
+        Headers::default(),
+        Body::from_stream(stream::iter(pieces(file))),
+    ))
+}
+
+/// A file in pieces as large as what an HTTP stack hands over at once.
+pub(crate) fn pieces(mut file: File) -> impl Iterator<Item = Result<Bytes, TransportError>> + Send {
+    std::iter::from_fn(move || {
         let mut piece = Vec::with_capacity(PIECE);
         match file.by_ref().take(PIECE as u64).read_to_end(&mut piece) {
             Ok(0) => None,
             Ok(_) => Some(Ok(Bytes::from(piece))),
             Err(_) => Some(Err(TransportError::new(TransportErrorKind::Reset))),
         }
-    });
-    Ok(HttpResponse::new(
-        200,
-        Headers::default(),
-        Body::from_stream(stream::iter(pieces)),
-    ))
+    })
 }
 
 impl Transport for Replay {

@@ -323,9 +323,13 @@ impl List {
         loop {
             if let Some(folder) = enter.take() {
                 // What is not listed takes no room, however much of it there is.
+                let is_folder = |index| {
+                    let kind = tree.record(index).map(|record| record.kind);
+                    kind.is_some_and(NodeKind::is_folder)
+                };
                 let mut level: Vec<Index> = tree
                     .children(folder)
-                    .filter(|&index| self.recursive || wanted(index))
+                    .filter(|&index| wanted(index) || (self.recursive && is_folder(index)))
                     .collect();
                 if let Some(order) = self.order.filter(|_| !self.together) {
                     order.sort(tree, &mut level);

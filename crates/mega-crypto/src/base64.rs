@@ -139,6 +139,7 @@ pub fn decode(text: impl AsRef<[u8]>) -> Result<Vec<u8>, DecodeError> {
 /// # Errors
 ///
 /// A foreign character, or another length.
+#[inline]
 pub fn decode_array<const N: usize>(text: impl AsRef<[u8]>) -> Result<[u8; N], DecodeError> {
     let mut bytes = [0; N];
     decode_exact(strip_padding(text.as_ref()), &mut bytes)?;
@@ -150,6 +151,7 @@ pub fn decode_array<const N: usize>(text: impl AsRef<[u8]>) -> Result<[u8; N], D
 /// # Errors
 ///
 /// A foreign character, or another length.
+#[inline]
 pub fn decode_into(text: impl AsRef<[u8]>, bytes: &mut [u8]) -> Result<(), DecodeError> {
     decode_exact(strip_padding(text.as_ref()), bytes)
 }
@@ -220,6 +222,7 @@ pub fn decode_integer(text: impl AsRef<[u8]>) -> Option<u64> {
         .try_fold(0u64, |n, v| Some(n.checked_mul(64)? | u64::from(v)))
 }
 
+#[inline]
 fn strip_padding(text: &[u8]) -> &[u8] {
     let one = text.strip_suffix(b"=").unwrap_or(text);
     one.strip_suffix(b"=").unwrap_or(one)

@@ -30,6 +30,7 @@ impl FileKey {
     /// # Errors
     ///
     /// [`Error::ZeroKey`] if both halves are equal.
+    #[inline]
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, Error> {
         let key = Self(bytes);
         let (left, right) = key.halves();
@@ -69,6 +70,7 @@ impl FileKey {
     }
 
     /// The 32 bytes.
+    #[inline]
     pub const fn expose_secret(&self) -> &[u8; 32] {
         &self.0
     }
@@ -89,15 +91,14 @@ impl FileKey {
     }
 
     /// The key that attributes and thumbnails are encrypted with.
+    #[inline]
     pub fn attribute_key(&self) -> AttributeKey {
-        let mut folded = [0; 16];
         let (left, right) = self.halves();
-        for ((to, l), r) in folded.iter_mut().zip(left).zip(right) {
-            *to = l ^ r;
-        }
+        let folded = (u128::from_ne_bytes(*left) ^ u128::from_ne_bytes(*right)).to_ne_bytes();
         AttributeKey::from_bytes(folded)
     }
 
+    #[inline]
     const fn halves(&self) -> (&[u8; 16], &[u8; 16]) {
         match self.0.split_first_chunk::<16>() {
             Some((left, right)) => match right.first_chunk::<16>() {
@@ -144,6 +145,7 @@ impl FolderKey {
     /// # Errors
     ///
     /// [`Error::ZeroKey`] if they are all zero.
+    #[inline]
     pub fn from_bytes(bytes: [u8; 16]) -> Result<Self, Error> {
         nonzero(bytes, "folder key").map(Self)
     }
@@ -266,6 +268,7 @@ secret_bytes! {
 }
 
 /// The same bits as two numbers: byte by byte, comparing a key took longer than decrypting it.
+#[inline]
 const fn words(bytes: &[u8; 16]) -> [u64; 2] {
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *bytes;
     [
@@ -275,6 +278,7 @@ const fn words(bytes: &[u8; 16]) -> [u64; 2] {
 }
 
 /// Refuses 16 zero bytes.
+#[inline]
 pub(crate) fn nonzero(bytes: [u8; 16], what: &'static str) -> Result<[u8; 16], Error> {
     let [first, second] = words(&bytes);
     if (first | second).ct_eq(&0).into() {

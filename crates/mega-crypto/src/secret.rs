@@ -20,6 +20,7 @@ macro_rules! secret_bytes {
             pub const LEN: usize = $len;
 
             /// Takes the bytes as they are.
+            #[inline]
             pub const fn from_bytes(bytes: [u8; $len]) -> Self {
                 Self(bytes)
             }
@@ -48,6 +49,7 @@ macro_rules! secret_bytes {
             }
 
             /// The bytes. Copies of them are not wiped by anybody but you.
+            #[inline]
             pub const fn expose_secret(&self) -> &[u8; $len] {
                 &self.0
             }
@@ -76,12 +78,14 @@ macro_rules! secret_bytes {
 macro_rules! wiped {
     ($name:ident) => {
         impl zeroize::Zeroize for $name {
+            #[inline]
             fn zeroize(&mut self) {
                 zeroize::Zeroize::zeroize(self.0.as_mut_slice());
             }
         }
 
         impl Drop for $name {
+            #[inline]
             fn drop(&mut self) {
                 zeroize::Zeroize::zeroize(self);
             }

@@ -44,27 +44,39 @@ pub(crate) fn decode_exact<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let mut out = [0u8; N];
     let (groups, rest) = text.as_chunks::<4>();
     let (triples, tail) = out.as_chunks_mut::<3>();
-    // Checked once at the end: only an invalid character sets the two high bits.
-    let mut seen = 0u8;
-    for (&[a, b, c, d], triple) in groups.iter().zip(triples) {
-        let [a, b, c, d] = [value(a), value(b), value(c), value(d)];
-        seen |= a | b | c | d;
-        *triple = [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d];
+    // Checked once at the end: only an invalid character sets a bit above those of three bytes.
+    let mut seen = 0u32;
+    for (group, triple) in groups.iter().zip(triples) {
+        let bits = group_value(group);
+        seen |= bits;
+        let [_, x, y, z] = bits.to_be_bytes();
+        *triple = [x, y, z];
     }
     match (rest, tail) {
         (&[a, b], [x]) => {
-            let [a, b] = [value(a), value(b)];
-            seen |= a | b;
-            *x = a << 2 | b >> 4;
+            let bits = group_value(&[a, b, b'A', b'A']);
+            seen |= bits;
+            [_, *x, _, _] = bits.to_be_bytes();
         }
         (&[a, b, c], [x, y]) => {
-            let [a, b, c] = [value(a), value(b), value(c)];
-            seen |= a | b | c;
-            [*x, *y] = [a << 2 | b >> 4, b << 4 | c >> 2];
+            let bits = group_value(&[a, b, c, b'A']);
+            seen |= bits;
+            [_, *x, *y, _] = bits.to_be_bytes();
         }
         _ => {}
     }
-    (seen & 0xc0 == 0).then_some(out)
+    (seen < 1 << 24).then_some(out)
+}
+
+/// Four characters as 24 bits; more than that if one of them is invalid.
+#[inline]
+fn group_value(&[a, b, c, d]: &[u8; 4]) -> u32 {
+    let of = |place: usize, character: u8| {
+        let table = PLACED.get(place);
+        let bits = table.and_then(|table| table.get(usize::from(character)));
+        bits.copied().unwrap_or(1 << 24)
+    };
+    of(0, a) | of(1, b) | of(2, c) | of(3, d)
 }
 
 #[inline]
@@ -115,6 +127,25 @@ fn decode_group(group: &[u8]) -> Option<([u8; 3], usize)> {
 fn strip_padding(text: &[u8]) -> &[u8] {
     let text = text.strip_suffix(b"=").unwrap_or(text);
     text.strip_suffix(b"=").unwrap_or(text)
+}
+
+/// [`VALUES`] at each of the four places of a group: one look instead of a look and a shift.
+static PLACED: [[u32; 256]; 4] = [placed(18), placed(12), placed(6), placed(0)];
+
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
+const fn placed(shift: u32) -> [u32; 256] {
+    let mut table = [0; 256];
+    let mut character = 0;
+    while character < 256 {
+        let value = VALUES[character];
+        table[character] = if value == INVALID {
+            1 << 24
+        } else {
+            (value as u32) << shift
+        };
+        character += 1;
+    }
+    table
 }
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

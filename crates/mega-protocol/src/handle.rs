@@ -46,6 +46,7 @@ macro_rules! handle {
             }
 
             /// Reads the text form from bytes that need not be UTF-8.
+            #[inline]
             pub fn from_text(text: &[u8]) -> Option<Self> {
                 base64::decode_exact(text).map(Self)
             }

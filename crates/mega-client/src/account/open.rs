@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::future;
 use mega_crypto::MasterKey;
 use mega_crypto::account_keys::Generation;
 use mega_crypto::rsa::RsaPrivateKey;
@@ -13,7 +14,7 @@ use super::login::rejected;
 use super::{Account, EphemeralCredentials, OpenSession};
 use crate::Client;
 use crate::builder::ClientBuilder;
-use crate::cache::{Cache, Kept};
+use crate::cache::{Cache, Found, Kept};
 use crate::client::Identity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::intents::Intents;
@@ -43,11 +44,13 @@ pub(crate) async fn open(
     api: Api,
     mut opening: Opening,
 ) -> Result<Client> {
-    let data = api
-        .send(FetchUserData::new())
-        .await
-        .map_err(Error::from)?
-        .reply;
+    // The cache is read while the service answers.
+    let cache = async {
+        let folder = builder.options.cache_dir.as_ref()?;
+        Found::read(folder, &opening.master, opening.user, builder.options.mask).await
+    };
+    let (data, cache) = future::join(api.send(FetchUserData::new()), cache).await;
+    let data = data.map_err(Error::from)?.reply;
     // LOG-5: another user than the session's is an error, not a switch.
     if data.user.is_some_and(|user| user != opening.user) {
         return Err(rejected());
@@ -58,16 +61,10 @@ pub(crate) async fn open(
     let generation = super::keys::read_share_keys(keys, &opening, &mut keyring)?;
     let has_keys_attribute = keys.is_some();
     let keys_version = keys.and_then(|keys| keys.version.clone());
-    let (cache, kept) = match &builder.options.cache_dir {
-        Some(folder) => {
-            Cache::open(
-                folder,
-                &opening.master,
-                opening.user,
-                builder.options.mask,
-                has_keys_attribute,
-            )
-            .await
+    let (cache, kept) = match cache {
+        Some(found) => {
+            let (cache, kept) = found.open(has_keys_attribute);
+            (Some(cache), kept)
         }
         None => (None, None),
     };

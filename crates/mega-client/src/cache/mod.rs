@@ -30,6 +30,7 @@ use tokio::time::Instant;
 
 use self::around::ShareKeys;
 use self::keep::{Continue, Keeper, Outcome, Source};
+use self::load::Loaded;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::load::check_frames;
 use self::log::Owner;
@@ -61,42 +62,106 @@ pub(crate) struct Kept {
     pub(crate) keys: ShareKeys,
 }
 
-impl Cache {
-    /// Opens the cache of an account in a folder, and loads the tree that it holds, if it is whole and the account keeps its keys where it did.
-    pub(crate) async fn open(
+/// What lies where the cache of an account belongs.
+pub(crate) struct Found {
+    owner: Owner,
+    store: Box<dyn Store>,
+    loaded: Result<Option<Loaded>, log::Damage>,
+}
+
+impl Found {
+    /// Reads the cache of an account in a folder, if that can be had.
+    pub(crate) async fn read(
         folder: &Path,
         master: &MasterKey,
         user: UserHandle,
         mask: Mask,
-        keys_elsewhere: bool,
-    ) -> (Option<Self>, Option<Kept>) {
+    ) -> Option<Self> {
         let folder = PathBuf::from(folder);
         let owner = Owner {
             master: MasterKey::from_bytes(*master.expose_secret()),
             user,
         };
-        let opened = blocking(move || {
+        let found = blocking(move || {
             let store = FileStore::open(&folder, &owner.file_name());
-            Ok(store.map(|store| load(owner, Box::new(store), mask, keys_elsewhere)))
+            Ok(store.map(|store| Self::of(owner, Box::new(store), mask)))
         });
-        match opened.await {
-            Ok(Ok((keeper, kept))) => {
-                let cache = Self {
-                    keeper: Arc::new(Mutex::new(keeper)),
-                    whole: AtomicBool::new(kept.is_none()),
-                    busy: AtomicBool::new(false),
-                    not_before: Mutex::new(None),
-                };
-                (Some(cache), kept)
-            }
+        match found.await {
+            Ok(Ok(found)) => Some(found),
             Ok(Err(error)) => {
                 tracing::warn!(kind = ?error.kind(), "the tree cache cannot be opened; going on without");
-                (None, None)
+                None
             }
-            Err(_) => (None, None),
+            Err(_) => None,
         }
     }
 
+    fn of(owner: Owner, mut store: Box<dyn Store>, mask: Mask) -> Self {
+        let loaded = match store.read() {
+            Ok(Some(reader)) => load::load(&owner, reader, mask).map(Some),
+            Ok(None) => Ok(None),
+            Err(_) => Err(log::Damage::Unreadable),
+        };
+        Self {
+            owner,
+            store,
+            loaded,
+        }
+    }
+
+    /// The cache, and the tree that it holds, if that is whole and the account keeps its keys where it did.
+    pub(crate) fn open(self, keys_elsewhere: bool) -> (Cache, Option<Kept>) {
+        let (keeper, kept) = self.split(keys_elsewhere);
+        let cache = Cache {
+            keeper: Arc::new(Mutex::new(keeper)),
+            whole: AtomicBool::new(kept.is_none()),
+            busy: AtomicBool::new(false),
+            not_before: Mutex::new(None),
+        };
+        (cache, kept)
+    }
+
+    /// Who writes from now on, and the tree.
+    fn split(self, keys_elsewhere: bool) -> (Option<Keeper>, Option<Kept>) {
+        let writable = self.store.is_writable();
+        if !writable {
+            tracing::debug!("another program writes the tree cache; reading only");
+        }
+        let loaded = match self.loaded {
+            Ok(Some(loaded)) if loaded.keys_elsewhere != keys_elsewhere => {
+                tracing::debug!(
+                    "the account keeps its keys elsewhere now; the tree is fetched anew"
+                );
+                None
+            }
+            Ok(loaded) => loaded,
+            Err(damage) => {
+                tracing::warn!(
+                    ?damage,
+                    "the tree cache is damaged; the tree is fetched anew"
+                );
+                None
+            }
+        };
+        if let Some(damage) = loaded.as_ref().and_then(|loaded| loaded.tail) {
+            tracing::warn!(
+                ?damage,
+                "the end of the tree cache is damaged; what comes before it counts"
+            );
+        }
+        let (kept, on) = match loaded {
+            Some(loaded) => {
+                let (tree, keys, on) = Continue::split(loaded);
+                (Some(Kept { tree, keys }), on)
+            }
+            None => (None, None),
+        };
+        let keeper = writable.then(|| Keeper::new(self.owner, self.store, on));
+        (keeper, kept)
+    }
+}
+
+impl Cache {
     /// The tree was replaced by another one.
     pub(crate) fn replaced(&self) {
         self.whole.store(true, Ordering::SeqCst);
@@ -112,52 +177,6 @@ impl Cache {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn load(
-    owner: Owner,
-    mut store: Box<dyn Store>,
-    mask: Mask,
-    keys_elsewhere: bool,
-) -> (Option<Keeper>, Option<Kept>) {
-    let writable = store.is_writable();
-    if !writable {
-        tracing::debug!("another program writes the tree cache; reading only");
-    }
-    let loaded = match store.read() {
-        Ok(Some(reader)) => load::load(&owner, reader, mask).map(Some),
-        Ok(None) => Ok(None),
-        Err(_) => Err(log::Damage::Unreadable),
-    };
-    let loaded = match loaded {
-        Ok(Some(loaded)) if loaded.keys_elsewhere != keys_elsewhere => {
-            tracing::debug!("the account keeps its keys elsewhere now; the tree is fetched anew");
-            None
-        }
-        Ok(loaded) => loaded,
-        Err(damage) => {
-            tracing::warn!(
-                ?damage,
-                "the tree cache is damaged; the tree is fetched anew"
-            );
-            None
-        }
-    };
-    if let Some(damage) = loaded.as_ref().and_then(|loaded| loaded.tail) {
-        tracing::warn!(
-            ?damage,
-            "the end of the tree cache is damaged; what comes before it counts"
-        );
-    }
-    let (kept, on) = match loaded {
-        Some(loaded) => {
-            let (tree, keys, on) = Continue::split(loaded);
-            (Some(Kept { tree, keys }), on)
-        }
-        None => (None, None),
-    };
-    let keeper = writable.then(|| Keeper::new(owner, store, on));
-    (keeper, kept)
 }
 
 impl Client {

@@ -39,6 +39,7 @@ pub(crate) struct Span(u64);
 
 impl Span {
     /// `None` when it is beyond what a span can say.
+    #[inline]
     fn new(page: usize, start: usize, len: usize) -> Option<Self> {
         let (page, start, len) = (page as u64, start as u64, len as u64);
         let fits = page < 1 << 24 && start < 1 << 20 && len < 1 << 20;
@@ -70,9 +71,6 @@ pub(crate) struct Record {
     pub(crate) next: Index,
     /// The previous sibling; for the first sibling the last one, so that appending needs no search.
     pub(crate) prev: Index,
-    /// The neighbours among the siblings of the same decoded name; the first of them is the one in the name index.
-    pub(crate) same_next: Index,
-    pub(crate) same_prev: Index,
     pub(crate) size: u64,
     pub(crate) created: i64,
     /// The decrypted node key: 32 bytes of a file, 16 and zeros of a folder.
@@ -85,40 +83,42 @@ pub(crate) struct Record {
 }
 
 // A million of them are the larger half of a tree.
-const _: () = assert!(size_of::<Record>() == 96);
+const _: () = assert!(size_of::<Record>() == 88);
 
 impl Record {
-    /// Notes the handle of a parent that is still to be found. The place is that of the siblings of one name, which only
-    /// an attached node has.
+    /// Notes the handle of a parent that is still to be found. The place is that of the siblings, which only an attached node has.
+    #[inline]
     pub(super) fn keep_parent(&mut self, parent: NodeHandle) {
         let [a, b, c, d, e, f] = parent.to_bytes();
-        self.same_next = Index(u32::from_be_bytes([0, 0, a, b]));
-        self.same_prev = Index(u32::from_be_bytes([c, d, e, f]));
+        self.next = Index(u32::from_be_bytes([0, 0, a, b]));
+        self.prev = Index(u32::from_be_bytes([c, d, e, f]));
         self.flags.set(Flags::ORPHAN, true);
     }
 
     /// Gives the handle back that was noted, and forgets it.
+    #[inline]
     pub(super) fn take_parent(&mut self) -> Option<NodeHandle> {
+        let parent = self.kept_parent()?;
+        self.flags.set(Flags::ORPHAN, false);
+        self.next = Index::NONE;
+        self.prev = Index::NONE;
+        Some(parent)
+    }
+
+    /// The same if it is this one; otherwise nothing happens.
+    #[inline]
+    pub(super) fn take_parent_if(&mut self, parent: NodeHandle) -> bool {
+        self.kept_parent() == Some(parent) && self.take_parent().is_some()
+    }
+
+    #[inline]
+    fn kept_parent(&self) -> Option<NodeHandle> {
         if !self.flags.has(Flags::ORPHAN) {
             return None;
         }
-        self.flags.set(Flags::ORPHAN, false);
-        let [_, _, a, b] = std::mem::replace(&mut self.same_next, Index::NONE)
-            .0
-            .to_be_bytes();
-        let [c, d, e, f] = std::mem::replace(&mut self.same_prev, Index::NONE)
-            .0
-            .to_be_bytes();
+        let [_, _, a, b] = self.next.0.to_be_bytes();
+        let [c, d, e, f] = self.prev.0.to_be_bytes();
         Some(NodeHandle::from_bytes([a, b, c, d, e, f]))
-    }
-}
-
-impl Record {
-    /// Whether the index of names has it: versions have no path.
-    pub(super) fn belongs_in_index(&self) -> bool {
-        self.flags.has(Flags::NAMED)
-            && !self.flags.has(Flags::VERSION)
-            && self.parent != Index::NONE
     }
 }
 
@@ -143,10 +143,8 @@ impl Flags {
     pub(crate) const NAMED: Self = Self(1 << 3);
     /// The handle of the parent is known, its record is not.
     pub(crate) const ORPHAN: Self = Self(1 << 4);
-    /// The name is in the name index.
-    pub(crate) const INDEXED: Self = Self(1 << 5);
     /// The root of an incoming share.
-    pub(crate) const SHARE_ROOT: Self = Self(1 << 6);
+    pub(crate) const SHARE_ROOT: Self = Self(1 << 5);
 
     pub(crate) fn has(self, flag: Self) -> bool {
         self.0 & flag.0 == flag.0
@@ -162,6 +160,8 @@ impl Flags {
 }
 
 const PAGE_RECORDS: usize = 4096;
+/// The indices know places by 31 bits.
+pub(super) const MOST_RECORDS: u32 = (1 << 31) - 2;
 
 /// The records of all nodes, in pages that never move.
 #[derive(Default)]
@@ -191,6 +191,7 @@ impl Records {
     }
 
     /// The same as a number of slots.
+    #[inline]
     pub(super) fn capacity_used(&self) -> u32 {
         let full = self
             .pages
@@ -201,7 +202,8 @@ impl Records {
         u32::try_from(full.saturating_add(last)).unwrap_or(u32::MAX)
     }
 
-    /// Stores a record; `None` when all 32-bit indices are taken.
+    /// Stores a record; `None` when there are as many as can be.
+    #[inline]
     pub(crate) fn insert(&mut self, mut record: Record) -> Option<Index> {
         record.flags.set(Flags::USED, true);
         if let Some(index) = self.free.pop() {
@@ -213,7 +215,7 @@ impl Records {
             return None;
         }
         let index = self.capacity_used();
-        if index >= u32::MAX - 1 {
+        if index >= MOST_RECORDS {
             return None;
         }
         self.touched.touch(Index(index));
@@ -237,7 +239,7 @@ impl Records {
             *self.slot(index)? = record;
             return Some(());
         }
-        if index.0 != next || next >= u32::MAX - 1 {
+        if index.0 != next || next >= MOST_RECORDS {
             return None;
         }
         match self.pages.last_mut() {
@@ -276,17 +278,20 @@ impl Records {
         }
     }
 
+    #[inline]
     pub(crate) fn get(&self, index: Index) -> Option<&Record> {
         let at = usize::try_from(index.0).ok()?;
         let record = self.pages.get(at / PAGE_RECORDS)?.get(at % PAGE_RECORDS)?;
         record.flags.has(Flags::USED).then_some(record)
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, index: Index) -> Option<&mut Record> {
         self.slot(index)
             .filter(|record| record.flags.has(Flags::USED))
     }
 
+    #[inline]
     fn slot(&mut self, index: Index) -> Option<&mut Record> {
         self.touched.touch(index);
         let at = usize::try_from(index.0).ok()?;
@@ -309,6 +314,7 @@ pub(crate) struct TextArena {
 impl TextArena {
     /// Stores `head` and `tail` together. What has a mebibyte or more is not kept; no attributes that the service takes
     /// are near that ([`mega_crypto::attributes::MAX_READ`]).
+    #[inline]
     pub(crate) fn store(&mut self, head: &[u8], tail: &[u8]) -> Span {
         let len = head.len().saturating_add(tail.len());
         if len == 0 || len >= PAGE_BYTES {
@@ -335,6 +341,7 @@ impl TextArena {
         span
     }
 
+    #[inline]
     pub(crate) fn get(&self, span: Span) -> &[u8] {
         let range = || {
             let page = self.pages.get(span.page())?;

@@ -10,27 +10,22 @@
 //! record is looked at again. Then each index is made in one go, with its size known. The result is that of inserting one
 //! node after the other; when a handle came twice, that is what is done.
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use mega_protocol::NodeHandle;
 
-use super::Tree;
-use super::arena::{Flags, Index};
+use super::arena::{Flags, Index, Record};
 use super::edit::{Inserted, NewNode};
+use super::table::Table;
+use super::{Tree, reuse};
+use crate::node::NodeKind;
 
 impl Tree {
     /// Stores a node of a load. The index is good for [`Tree::set_share`] and [`Tree::set_cloud_root`]; a node that came before
     /// gets what belongs to it at the end.
     pub(super) fn put_aside(&mut self, new: &NewNode<'_>) -> Inserted {
-        let Some(index) = self.store(new) else {
-            return Inserted::Full;
-        };
-        if let Some(parent) = new.parent
-            && let Some(record) = self.records.get_mut(index)
-        {
-            record.keep_parent(parent);
+        match self.store(new, new.parent) {
+            Some(index) => Inserted::New(index),
+            None => Inserted::Full,
         }
-        Inserted::New(index)
     }
 
     /// Ends a load: finds out who lies where, breaks cycles, so that every walk is finite (TRE-1), names the orphans (TRE-4), and
@@ -42,12 +37,7 @@ impl Tree {
         // Where every parent comes before its children, as the service sends them, no way up is a circle.
         let mut in_order = self.index_handles();
         if in_order {
-            for index in self.records.indices() {
-                self.place_waiting(index);
-                let record = self.records.get(index);
-                in_order &= record
-                    .is_none_or(|record| record.parent < index || record.parent == Index::NONE);
-            }
+            in_order = self.place_families();
         } else {
             self.place_one_by_one();
         }
@@ -55,7 +45,6 @@ impl Tree {
         if !in_order && self.has_cycle() {
             self.break_cycles();
         }
-        self.index_names();
     }
 
     /// Makes the index of handles. Returns whether each came once only.
@@ -67,35 +56,96 @@ impl Tree {
     }
 
     /// The index of handles; `None` if one came twice.
-    pub(super) fn table_of_handles(&self) -> Option<HashTable<Index>> {
+    pub(super) fn table_of_handles(&self) -> Option<Table> {
         let (records, hashes) = (&self.records, &self.hashes);
-        let of = |index: &Index| {
-            records
-                .get(*index)
-                .map_or(0, |record| hashes.handle(record.handle))
-        };
-        let mut table = HashTable::with_capacity(records.len());
+        let handle_of = |index| records.get(index).map(|record| record.handle);
+        let of = |index| handle_of(index).map_or(0, |handle| hashes.handle(handle));
+        let mut table = Table::with_room(records.given_out());
         for index in records.indices() {
-            let Some(handle) = records.get(index).map(|record| record.handle) else {
+            let Some(handle) = handle_of(index) else {
                 continue;
             };
-            let hash = hashes.handle(handle);
-            let same = |other: &Index| {
-                records
-                    .get(*other)
-                    .is_some_and(|record| record.handle == handle)
-            };
-            match table.entry(hash, same, of) {
-                Entry::Occupied(_) => return None,
-                Entry::Vacant(place) => place.insert(index),
-            };
+            let same = |other| handle_of(other) == Some(handle);
+            let known = table.find_or_insert(hashes.handle(handle), index, same, of);
+            if known.is_some() {
+                return None;
+            }
         }
         Some(table)
     }
 
+    /// Adds a record to the index of handles.
+    pub(super) fn add_handle(&mut self, index: Index, handle: NodeHandle) {
+        let (records, hashes) = (&self.records, &self.hashes);
+        let of = |index| {
+            records
+                .get(index)
+                .map_or(0, |record| hashes.handle(record.handle))
+        };
+        let hash = hashes.handle(handle);
+        self.by_handle
+            .find_or_insert(hash, index, |other| other == index, of);
+    }
+
     /// Takes over such a table.
-    pub(super) fn take_handles(&mut self, table: HashTable<Index>) {
+    pub(super) fn take_handles(&mut self, table: Table) {
         self.by_handle = table;
+    }
+
+    /// Places all records, each of another handle. Neighbours in a reply are nearly always siblings, which takes no look at their parent. Returns
+    /// whether every parent comes before its children.
+    fn place_families(&mut self) -> bool {
+        let mut in_order = true;
+        let mut family: Option<Family> = None;
+        for index in self.records.indices() {
+            if let Some(family) = &mut family
+                && let Some(record) = self.records.get_mut(index)
+                && family.takes(record)
+            {
+                record.parent = family.parent;
+                record.prev = std::mem::replace(&mut family.last, index);
+                let before = record.prev;
+                if let Some(before) = self.records.get_mut(before) {
+                    before.next = index;
+                }
+                in_order &= family.parent < index;
+                continue;
+            }
+            self.end_family(family.take());
+            self.place_waiting(index);
+            let Some(record) = self.records.get(index) else {
+                continue;
+            };
+            in_order &= record.parent < index || record.parent == Index::NONE;
+            family = self.family_of(index);
+        }
+        self.end_family(family);
+        in_order
+    }
+
+    /// What is needed to place a sibling of the last child of a folder.
+    fn family_of(&self, index: Index) -> Option<Family> {
+        let parent = self.records.get(index)?.parent.some()?;
+        let above = self.records.get(parent)?;
+        let first = above.first_child;
+        let is_last = self.records.get(first)?.prev == index;
+        // TRE-8: below a file there are only versions.
+        let holds_any = !matches!(above.kind, NodeKind::File | NodeKind::Unknown);
+        (is_last && holds_any).then_some(Family {
+            handle: above.handle,
+            parent,
+            first,
+            last: index,
+        })
+    }
+
+    /// Tells the first sibling who the last one is.
+    fn end_family(&mut self, family: Option<Family>) {
+        if let Some(family) = family
+            && let Some(first) = self.records.get_mut(family.first)
+        {
+            first.prev = family.last;
+        }
     }
 
     fn place_waiting(&mut self, index: Index) {
@@ -108,7 +158,7 @@ impl Tree {
 
     /// The same in the order of arrival, for lists in which a handle comes twice (TRE-2, TRE-3).
     fn place_one_by_one(&mut self) {
-        self.by_handle.clear();
+        self.by_handle = Table::default();
         // In the order of the indices until here.
         let opened = std::mem::take(&mut self.opened);
         for index in self.records.indices() {
@@ -119,13 +169,7 @@ impl Tree {
                 self.merge(known, index, &opened);
                 continue;
             }
-            let hash = self.hashes.handle(handle);
-            let (records, hashes) = (&self.records, &self.hashes);
-            self.by_handle.insert_unique(hash, index, |&other| {
-                records
-                    .get(other)
-                    .map_or(0, |record| hashes.handle(record.handle))
-            });
+            self.add_handle(index, handle);
             self.place_waiting(index);
             self.adopt(index, handle);
         }
@@ -199,6 +243,42 @@ impl Tree {
         for step in self.walk(top) {
             reached.set(step.index);
         }
+    }
+}
+
+/// What can be said of all nodes that were ever stored, so that what is not there is not looked for.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Sum {
+    /// Something is wrong with a node.
+    pub(super) troubled: bool,
+    /// How many pieces of own keys there are.
+    pub(super) pieces: usize,
+}
+
+impl Sum {
+    /// A record is stored.
+    #[inline]
+    pub(super) fn add(&mut self, record: &Record) {
+        self.troubled |= record.trouble.is_some();
+        self.pieces = self.pieces.saturating_add(reuse::count(record));
+    }
+}
+
+/// The children of a folder, while they come one after the other.
+struct Family {
+    handle: NodeHandle,
+    parent: Index,
+    first: Index,
+    last: Index,
+}
+
+impl Family {
+    /// Takes the noted parent of a record away, if it is a plain child of this folder.
+    fn takes(&self, record: &mut Record) -> bool {
+        let plain = matches!(record.kind, NodeKind::File | NodeKind::Folder)
+            && !record.flags.has(Flags::SHARE_ROOT)
+            && record.handle != self.handle;
+        plain && record.take_parent_if(self.handle)
     }
 }
 

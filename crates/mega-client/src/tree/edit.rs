@@ -81,23 +81,18 @@ impl Tree {
             self.refresh(index, new);
             return Inserted::Known(index);
         }
-        let Some(index) = self.store(new) else {
+        let Some(index) = self.store(new, None) else {
             return Inserted::Full;
         };
-        let hash = self.hashes.handle(new.handle);
-        let (records, hashes) = (&self.records, &self.hashes);
-        self.by_handle.insert_unique(hash, index, |&other| {
-            records
-                .get(other)
-                .map_or(0, |record| hashes.handle(record.handle))
-        });
+        self.add_handle(index, new.handle);
         self.place(index, new.kind, new.parent, new.share_root);
         self.adopt(index, new.handle);
         Inserted::New(index)
     }
 
-    /// Stores a record that belongs nowhere yet. `None` when the tree is full.
-    pub(super) fn store(&mut self, new: &NewNode<'_>) -> Option<Index> {
+    /// Stores a record that belongs nowhere yet, but [remembers](Record::keep_parent) where. `None` when the tree is full.
+    #[inline]
+    pub(super) fn store(&mut self, new: &NewNode<'_>, parent: Option<NodeHandle>) -> Option<Index> {
         let tail = u16::try_from(new.tail.len()).unwrap_or(0);
         let text = self.text.store(
             new.text,
@@ -111,7 +106,7 @@ impl Tree {
         flags.set(Flags::FOREIGN, new.opener.is_some());
         flags.set(Flags::SHARE_ROOT, new.share_root);
         flags.set(Flags::NAMED, name.is_some());
-        let index = self.records.insert(Record {
+        let mut record = Record {
             handle: new.handle,
             kind: new.kind,
             trouble: new.trouble,
@@ -120,15 +115,18 @@ impl Tree {
             first_child: Index::NONE,
             next: Index::NONE,
             prev: Index::NONE,
-            same_next: Index::NONE,
-            same_prev: Index::NONE,
             size: new.size,
             created: new.created,
             key: new.key,
             text,
             tail,
             name: name.unwrap_or_default(),
-        })?;
+        };
+        if let Some(parent) = parent {
+            record.keep_parent(parent);
+        }
+        self.sum.add(&record);
+        let index = self.records.insert(record)?;
         if let Some(raw) = &new.raw {
             self.raw.insert(index, raw.clone());
         }
@@ -265,6 +263,7 @@ impl Tree {
             if record.trouble != Some(Trouble::Quarantined) {
                 record.trouble = None;
             }
+            self.sum.add(record);
         }
         self.set_text(index, text);
     }
@@ -422,6 +421,7 @@ impl Tree {
     pub(crate) fn quarantine(&mut self, index: Index) {
         if let Some(record) = self.records.get_mut(index) {
             record.trouble = Some(Trouble::Quarantined);
+            self.sum.troubled = true;
         }
     }
 
@@ -438,9 +438,7 @@ impl Tree {
             let (handle, text) = (record.handle, record.text);
             gone.push(handle);
             let hash = self.hashes.handle(handle);
-            if let Ok(entry) = self.by_handle.find_entry(hash, |&other| other == index) {
-                entry.remove();
-            }
+            self.by_handle.replace(hash, index, None);
             self.text.release(text);
             self.raw.remove(&index);
             self.share_roots.remove(&index);

@@ -21,8 +21,8 @@ pub(super) struct Hashes {
     handles: MultiplyShift,
     places: MultiplyShift,
     fold: MultiplyShift,
-    /// Where the polynomials of names are evaluated.
-    point: u64,
+    /// Where the polynomials of names are evaluated, and the powers of that point from the first on.
+    powers: [u64; POWERS],
 }
 
 #[derive(Clone, Copy)]
@@ -46,11 +46,17 @@ impl Hashes {
     /// Draws from the randomness that the process has for its hash tables.
     pub(super) fn new() -> Self {
         let mut draw = Draw::new();
+        let point = draw.word() % PRIME;
+        let mut power = 1;
+        let powers = std::array::from_fn(|_| {
+            power = reduced(u128::from(power) * u128::from(point));
+            power
+        });
         Self {
             handles: draw.family(),
             places: draw.family(),
             fold: draw.family(),
-            point: draw.word() % PRIME,
+            powers,
         }
     }
 
@@ -72,8 +78,17 @@ impl Hashes {
         let (words, rest) = decoded.as_chunks::<7>();
         // The length tells names apart that differ in zeros at the end.
         let mut sum = decoded.len() as u64 % PRIME;
-        for &[a, b, c, d, e, f, g] in words {
-            sum = self.step(sum, u64::from_le_bytes([a, b, c, d, e, f, g, 0]));
+        // Several words at a time, each with its own power of the point: no product waits for the one before.
+        for some in words.chunks(POWERS) {
+            let powers = self.powers.get(..some.len()).unwrap_or_default();
+            let highest = powers.last().copied().unwrap_or_default();
+            let mut products = u128::from(sum) * u128::from(highest);
+            for (&[a, b, c, d, e, f, g], power) in some.iter().zip(powers.iter().rev()) {
+                let word = u64::from_le_bytes([a, b, c, d, e, f, g, 0]);
+                // Eight of less than 2^117, and one of less than 2^122.
+                products = products.wrapping_add(u128::from(word) * u128::from(*power));
+            }
+            sum = reduced(products);
         }
         let last = rest
             .iter()
@@ -87,14 +102,21 @@ impl Hashes {
     /// `(sum + word) * point`, modulo 2^61 - 1.
     fn step(&self, sum: u64, word: u64) -> u64 {
         // Below 2^62 times below 2^61.
-        let product = u128::from(sum.wrapping_add(word)) * u128::from(self.point);
-        let folded = (product as u64 & PRIME).wrapping_add((product >> 61) as u64);
-        let folded = (folded & PRIME).wrapping_add(folded >> 61);
-        if folded >= PRIME {
-            folded - PRIME
-        } else {
-            folded
-        }
+        let [point, ..] = self.powers;
+        reduced(u128::from(sum.wrapping_add(word)) * u128::from(point))
+    }
+}
+
+/// A number below 2^124, modulo 2^61 - 1.
+#[inline]
+fn reduced(number: u128) -> u64 {
+    // Below 2^61 and below 2^63.
+    let folded = (number as u64 & PRIME).wrapping_add((number >> 61) as u64);
+    let folded = (folded & PRIME).wrapping_add(folded >> 61);
+    if folded >= PRIME {
+        folded - PRIME
+    } else {
+        folded
     }
 }
 
@@ -155,6 +177,9 @@ impl MultiplyShift {
     }
 }
 
+/// So many words of a name are taken at once.
+const POWERS: usize = 8;
+
 /// 2^61 - 1.
 const PRIME: u64 = (1 << 61) - 1;
 
@@ -205,8 +230,19 @@ mod tests {
         #[test]
         fn the_reduction_is_that_of_big_numbers(sum in 0..PRIME, word in 0_u64..1 << 56) {
             let hashes = Hashes::new();
-            let wanted = (u128::from(sum) + u128::from(word)) * u128::from(hashes.point) % u128::from(PRIME);
+            let wanted = (u128::from(sum) + u128::from(word)) * u128::from(hashes.powers[0]) % u128::from(PRIME);
             prop_assert_eq!(u128::from(hashes.step(sum, word)), wanted);
+        }
+
+        /// However many words are taken at once, it is the polynomial word by word.
+        #[test]
+        fn a_long_name_has_the_hash_of_its_words_one_by_one(name in prop::collection::vec(any::<u8>(), 0..200)) {
+            let hashes = Hashes::new();
+            let (words, rest) = name.as_chunks::<7>();
+            let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            let sum = words.iter().fold(name.len() as u64, |sum, bytes| hashes.step(sum, word(bytes)));
+            let wanted = (hashes.fold.of(hashes.step(sum, word(rest))) >> 32) as u32;
+            prop_assert_eq!(hashes.name(&name), NameHash(wanted));
         }
     }
 }

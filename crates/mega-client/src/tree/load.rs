@@ -95,6 +95,9 @@ impl Loader {
             .close_strays(&mut self.decrypter, &self.keyring, |_| None);
         self.tree.check_all_keys();
         let mut report = self.report;
+        if !self.tree.is_troubled() {
+            return (self.tree, self.keyring, report);
+        }
         for index in self.tree.indices() {
             match self.tree.record(index).and_then(|record| record.trouble) {
                 Some(Trouble::Quarantined) => {

@@ -5,8 +5,8 @@
 //! over what a server sent, and nothing is quadratic (threat model, section 13).
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::OnceLock;
 
-use hashbrown::HashTable;
 use mega_filename::Mask;
 use mega_protocol::{NodeHandle, PublicHandle, UserHandle};
 use mega_protocol::{SequenceNumber, SequenceTag};
@@ -15,6 +15,7 @@ pub(crate) mod apply;
 pub(crate) mod arena;
 pub(crate) mod bulk;
 pub(crate) mod decrypt;
+mod decrypt_many;
 pub(crate) mod edit;
 mod hashes;
 mod incoming;
@@ -25,6 +26,7 @@ pub(crate) mod path;
 pub(crate) mod people;
 pub(crate) mod reuse;
 pub(crate) mod snapshot;
+mod table;
 pub(crate) mod touched;
 mod walk;
 
@@ -71,8 +73,8 @@ pub(crate) struct RawSecrets {
 pub(crate) struct Tree {
     records: Records,
     text: TextArena,
-    by_handle: HashTable<Index>,
-    by_name: HashTable<Index>,
+    by_handle: table::Table,
+    by_name: OnceLock<names::Names>,
     hashes: Hashes,
     mask: Mask,
     roots: Roots,
@@ -93,6 +95,7 @@ pub(crate) struct Tree {
     /// Nodes of which the first half of a move has come, with the folder they leave.
     pub(crate) moving: HashMap<NodeHandle, Option<NodeHandle>>,
     loading: bool,
+    sum: bulk::Sum,
     /// The parent of the node that came last.
     last_parent: Option<Index>,
     /// The position in the event stream that this tree stands for (INV-3).
@@ -107,8 +110,8 @@ impl Tree {
         Self {
             records: Records::default(),
             text: TextArena::default(),
-            by_handle: HashTable::new(),
-            by_name: HashTable::new(),
+            by_handle: table::Table::default(),
+            by_name: OnceLock::new(),
             hashes: Hashes::new(),
             mask,
             roots: Roots::default(),
@@ -123,6 +126,7 @@ impl Tree {
             spliced: Vec::new(),
             moving: HashMap::new(),
             loading: true,
+            sum: bulk::Sum::default(),
             last_parent: None,
             position: None,
             tag: None,
@@ -182,6 +186,11 @@ impl Tree {
         let bytes = self.text.get(record.text);
         let head = bytes.len().saturating_sub(usize::from(record.tail));
         bytes.get(head..).unwrap_or_default()
+    }
+
+    /// Whether something may be wrong with a node that was loaded.
+    pub(crate) fn is_troubled(&self) -> bool {
+        self.sum.troubled
     }
 
     pub(crate) fn raw(&self, index: Index) -> Option<&RawSecrets> {

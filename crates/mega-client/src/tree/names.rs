@@ -2,15 +2,17 @@
 //!
 //! Names are compared after decoding (filename-encoding R2): what rclone stored, what another client stored, and what
 //! the caller asks for meet in the decoded form, so a name is found however it was written.
+//!
+//! The index is made when it is first asked, so a program that only lists what it has just loaded does not wait for it; from then on it
+//! follows each change.
 
 use std::borrow::Cow;
-
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
+use std::collections::HashMap;
 
 use super::Tree;
-use super::arena::{Flags, Index, Record};
+use super::arena::{Flags, Index};
 use super::hashes::NameHash;
+use super::table::Table;
 use crate::attributes;
 
 impl Tree {
@@ -29,33 +31,44 @@ impl Tree {
         self.hashes.name(&self.mask.decode(stored))
     }
 
-    fn hash_of(&self, record: &Record) -> Option<u64> {
-        let parent = record.parent.some()?;
-        record
-            .flags
-            .has(Flags::NAMED)
-            .then(|| self.hashes.place(parent, record.name))
+    /// Where a node belongs in the index; `None` if it does not: versions have no path.
+    fn place_of(&self, index: Index) -> Option<(Index, NameHash)> {
+        let record = self.records.get(index)?;
+        let named = record.flags.has(Flags::NAMED) && !record.flags.has(Flags::VERSION);
+        named.then_some((record.parent.some()?, record.name))
+    }
+
+    fn hash_of_place(&self, (parent, name): (Index, NameHash)) -> u64 {
+        self.hashes.place(parent, name)
+    }
+
+    /// The index; made now if this is the first time.
+    fn names(&self) -> &Names {
+        self.by_name.get_or_init(|| {
+            let mut names = Names {
+                first: Table::with_room(self.records.given_out()),
+                twins: Twins::default(),
+            };
+            for index in self.records.indices() {
+                if let Some(place) = self.place_of(index) {
+                    self.add_name(&mut names, index, place);
+                }
+            }
+            names
+        })
     }
 
     /// The one node of this parent and name that is in the table; the others hang on it.
     fn first_named(&self, parent: Index, decoded: &[u8]) -> Option<Index> {
-        let name = self.hashes.name(decoded);
-        let hash = self.hashes.place(parent, name);
-        self.by_name
-            .find(hash, |&other| {
-                self.has_place(other, parent, name)
-                    && self
-                        .stored_name(other)
-                        .is_some_and(|stored| self.mask.decode(&stored).as_ref() == decoded)
-            })
-            .copied()
-    }
-
-    /// Whether a node lies in this folder and its name has this hash.
-    fn has_place(&self, index: Index, parent: Index, name: NameHash) -> bool {
-        self.records.get(index).is_some_and(|record| {
-            record.parent == parent && record.name == name && record.flags.has(Flags::NAMED)
-        })
+        let place = (parent, self.hashes.name(decoded));
+        let is_it = |other: Index| {
+            self.place_of(other) == Some(place)
+                && self
+                    .stored_name(other)
+                    .is_some_and(|stored| self.mask.decode(&stored).as_ref() == decoded)
+        };
+        let hash = self.hash_of_place(place);
+        self.names().first.find(hash, is_it)
     }
 
     /// Whether two nodes have the same decoded name.
@@ -66,148 +79,43 @@ impl Tree {
         one == other || self.mask.decode(&one) == self.mask.decode(&other)
     }
 
-    /// Makes the index after a load, at once and in a table that has its size from the start.
-    pub(super) fn index_names(&mut self) {
-        let mut names = Names::with_room(self.records.len());
-        for index in self.records.indices() {
-            if let Some(record) = self.records.get_mut(index) {
-                let named = record.belongs_in_index();
-                record.flags.set(Flags::INDEXED, named);
-                self.add_name(&mut names, index);
-            }
-        }
-        self.take_names(names);
-    }
-
-    /// The same from records that say themselves whether they are in it.
-    pub(super) fn names_as_marked(&self) -> Names {
-        let mut names = Names::with_room(self.records.len());
-        for index in self.records.indices() {
-            self.add_name(&mut names, index);
-        }
-        names
-    }
-
-    fn add_name(&self, names: &mut Names, index: Index) {
-        let record = self.records.get(index);
-        let Some(record) = record.filter(|record| record.flags.has(Flags::INDEXED)) else {
-            return;
+    fn add_name(&self, names: &mut Names, index: Index, place: (Index, NameHash)) {
+        let same = |other: Index| {
+            other == index || (self.place_of(other) == Some(place) && self.same_name(other, index))
         };
-        let Some(hash) = self.hash_of(record) else {
-            return;
+        let again = |other: Index| {
+            let place = self.place_of(other);
+            place.map_or(0, |place| self.hash_of_place(place))
         };
-        let (parent, name) = (record.parent, record.name);
-        let same =
-            |&other: &Index| self.has_place(other, parent, name) && self.same_name(other, index);
-        match names
-            .first
-            .entry(hash, same, |other| self.hash_again(*other))
-        {
-            Entry::Occupied(first) => names.others.push((*first.get(), index)),
-            Entry::Vacant(place) => {
-                place.insert(index);
-            }
+        let hash = self.hash_of_place(place);
+        if let Some(first) = names.first.find_or_insert(hash, index, same, again) {
+            names.twins.hang_on(first, index);
         }
     }
 
-    pub(super) fn take_names(&mut self, names: Names) {
-        self.by_name = names.first;
-        for (first, index) in names.others {
-            self.hang_on(first, index);
-        }
-    }
-
-    /// The hash of a node that is in the table.
-    fn hash_again(&self, index: Index) -> u64 {
-        let record = self.records.get(index);
-        record.and_then(|record| self.hash_of(record)).unwrap_or(0)
-    }
-
-    /// TRE-7: a million siblings of one name must not meet in one bucket, so they form a list.
-    fn hang_on(&mut self, first: Index, index: Index) {
-        let second = self
-            .records
-            .get(first)
-            .map_or(Index::NONE, |first| first.same_next);
-        self.link_same(first, index);
-        self.link_same(index, second);
-    }
-
+    /// Adds a node to the index, if there is one and the node belongs into it. Nothing that decides where may change before
+    /// [`Self::unindex_name`].
     pub(super) fn index_name(&mut self, index: Index) {
-        let Some(record) = self.records.get(index).filter(|_| !self.loading) else {
-            return;
-        };
-        if record.flags.has(Flags::INDEXED) || !record.belongs_in_index() {
-            return;
-        }
-        let (parent, name) = (record.parent, record.name);
-        let Some(hash) = self.hash_of(record) else {
-            return;
-        };
         // The index is written while `self` is borrowed: take it out for a moment.
-        let mut table = std::mem::take(&mut self.by_name);
-        let same =
-            |&other: &Index| self.has_place(other, parent, name) && self.same_name(other, index);
-        let first = match table.entry(hash, same, |other| self.hash_again(*other)) {
-            Entry::Occupied(first) => Some(*first.get()),
-            Entry::Vacant(place) => {
-                place.insert(index);
-                None
-            }
+        let Some(mut names) = self.by_name.take() else {
+            return;
         };
-        self.by_name = table;
-        if let Some(first) = first {
-            self.hang_on(first, index);
+        if let Some(place) = self.place_of(index) {
+            self.add_name(&mut names, index, place);
         }
-        if let Some(record) = self.records.get_mut(index) {
-            record.flags.set(Flags::INDEXED, true);
-        }
-    }
-
-    fn link_same(&mut self, before: Index, after: Index) {
-        if let Some(record) = self.records.get_mut(before) {
-            record.same_next = after;
-        }
-        if let Some(record) = self.records.get_mut(after) {
-            record.same_prev = before;
-        }
+        self.by_name = names.into();
     }
 
     pub(super) fn unindex_name(&mut self, index: Index) {
-        let Some(record) = self
-            .records
-            .get(index)
-            .filter(|record| record.flags.has(Flags::INDEXED))
-        else {
+        let Some(mut names) = self.by_name.take() else {
             return;
         };
-        let (before, after) = (record.same_prev, record.same_next);
-        if before == Index::NONE {
-            if let Some(hash) = self.hash_of(record)
-                && let Ok(mut entry) = self.by_name.find_entry(hash, |&other| other == index)
-            {
-                if after == Index::NONE {
-                    entry.remove();
-                } else {
-                    *entry.get_mut() = after;
-                }
-            }
-            if let Some(record) = self.records.get_mut(after) {
-                record.same_prev = Index::NONE;
-            }
-        } else {
-            if let Some(record) = self.records.get_mut(before) {
-                record.same_next = after;
-            }
-            if let Some(record) = self.records.get_mut(after) {
-                record.same_prev = before;
-            }
+        if let Some(place) = self.place_of(index) {
+            let next = names.twins.let_go(index);
+            let hash = self.hash_of_place(place);
+            names.first.replace(hash, index, next);
         }
-        if let Some(record) = self.records.get_mut(index) {
-            record.flags.set(Flags::INDEXED, false);
-            record.same_next = Index::NONE;
-            record.same_prev = Index::NONE;
-        }
+        self.by_name = names.into();
     }
 
     /// The children of `parent` whose decoded name is `decoded`, in no particular order.
@@ -221,29 +129,60 @@ impl Tree {
     /// Finds a node by its handle.
     pub(crate) fn find(&self, handle: mega_protocol::NodeHandle) -> Option<Index> {
         let hash = self.hashes.handle(handle);
-        self.by_handle
-            .find(hash, |&other| {
-                self.records
-                    .get(other)
-                    .is_some_and(|record| record.handle == handle)
-            })
-            .copied()
+        self.by_handle.find(hash, |other| {
+            self.records
+                .get(other)
+                .is_some_and(|record| record.handle == handle)
+        })
     }
 }
 
-/// An index that is being made.
+/// See the [module](self).
 pub(super) struct Names {
-    first: HashTable<Index>,
-    /// What has the name of one that is in the table, and that one.
-    others: Vec<(Index, Index)>,
+    /// One node of each folder and name.
+    first: Table,
+    twins: Twins,
 }
 
-impl Names {
-    fn with_room(nodes: usize) -> Self {
-        Self {
-            first: HashTable::with_capacity(nodes),
-            others: Vec::new(),
+/// The nodes that are not alone with their name: the ones before and after each, beginning with the one in the table. TRE-7: a million siblings
+/// of one name must not meet in one bucket, so they form a list.
+#[derive(Default)]
+struct Twins(HashMap<Index, (Index, Index)>);
+
+impl Twins {
+    fn hang_on(&mut self, first: Index, index: Index) {
+        if first == index || self.0.contains_key(&index) {
+            return;
         }
+        let (_, second) = self.0.entry(first).or_insert((Index::NONE, Index::NONE));
+        let after = std::mem::replace(second, index);
+        if let Some((before, _)) = self.0.get_mut(&after) {
+            *before = index;
+        }
+        self.0.insert(index, (first, after));
+    }
+
+    /// Takes a node out of its list; gives the next one if it was the first.
+    fn let_go(&mut self, index: Index) -> Option<Index> {
+        let (before, after) = self.0.remove(&index)?;
+        if let Some((_, next)) = self.0.get_mut(&before) {
+            *next = after;
+        }
+        if let Some((previous, _)) = self.0.get_mut(&after) {
+            *previous = before;
+        }
+        // Who is alone now is no twin.
+        for left in [before, after] {
+            if self.0.get(&left) == Some(&(Index::NONE, Index::NONE)) {
+                self.0.remove(&left);
+            }
+        }
+        (before == Index::NONE).then_some(after)?.some()
+    }
+
+    fn after(&self, index: Index) -> Option<Index> {
+        let (_, after) = self.0.get(&index)?;
+        after.some()
     }
 }
 
@@ -258,11 +197,7 @@ impl Iterator for SameName<'_> {
 
     fn next(&mut self) -> Option<Index> {
         let index = self.next?;
-        self.next = self
-            .tree
-            .records
-            .get(index)
-            .and_then(|record| record.same_next.some());
+        self.next = self.tree.names().twins.after(index);
         Some(index)
     }
 }

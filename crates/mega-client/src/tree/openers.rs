@@ -34,6 +34,7 @@ impl Tree {
                 record.flags.set(Flags::FOREIGN, false);
                 if record.trouble != Some(Trouble::Quarantined) {
                     record.trouble = Some(Trouble::NoKey);
+                    self.sum.troubled = true;
                 }
             }
         }

@@ -73,17 +73,23 @@ impl Pieces {
     }
 }
 
-/// The pieces of a key that is ours and was read.
-fn pieces(record: &Record) -> impl Iterator<Item = Piece> + use<> {
+/// How many pieces the key of a node has, if it is ours and was read.
+#[inline]
+pub(super) fn count(record: &Record) -> usize {
     let own = matches!(
         record.trouble,
         None | Some(Trouble::NoName | Trouble::Invalid)
     ) && !record.flags.has(Flags::FOREIGN);
-    let count = match record.kind {
+    match record.kind {
         NodeKind::File if own => 2,
         NodeKind::Folder if own => 1,
         _ => 0,
-    };
+    }
+}
+
+/// These pieces.
+fn pieces(record: &Record) -> impl Iterator<Item = Piece> + use<> {
+    let count = count(record);
     let (chunks, _) = record.key.as_chunks::<16>();
     let chunks: [Piece; 2] = match chunks {
         [first, second] => [*first, *second],
@@ -95,7 +101,12 @@ fn pieces(record: &Record) -> impl Iterator<Item = Piece> + use<> {
 impl Tree {
     /// After a load: finds and closes all nodes whose keys are made from pieces of others that came before them.
     pub(crate) fn check_all_keys(&mut self) -> Vec<Spliced> {
-        self.empty_filter();
+        // As many as were stored: those of a node that was closed again are too many, which does no harm.
+        let held = self.sum.pieces;
+        self.pieces = self.pieces.with_room(held.saturating_add(held / 2));
+        if held == 0 {
+            return Vec::new();
+        }
         let mut suspects = Vec::new();
         for index in self.records.indices() {
             let Some(record) = self.records.get(index) else {
@@ -205,6 +216,7 @@ impl Tree {
             if let Some(record) = self.records.get_mut(*index) {
                 record.key.zeroize();
                 record.trouble = Some(Trouble::SplicedKey);
+                self.sum.troubled = true;
             }
         }
         let found: Vec<Spliced> = found.into_iter().map(|(_, spliced)| spliced).collect();

@@ -50,7 +50,7 @@ impl Tree {
 
     /// The stretches of [`STRETCH`] slots that have changed since this was last asked.
     pub(crate) fn take_touched(&self) -> Vec<u32> {
-        self.records.touched.take()
+        self.records.touched.take(self.slots())
     }
 
     /// Which nodes wait for which parent.
@@ -142,7 +142,7 @@ impl Rebuild {
         let name = tree.hash_of_name_in(slot.text.get(..attributes)?);
         flags.set(Flags::NAMED, name.is_some());
         let text = tree.text.store(slot.text, &[]);
-        let mut record = Record {
+        let record = Record {
             handle: slot.handle,
             kind: slot.kind,
             trouble: slot.trouble,
@@ -151,8 +151,6 @@ impl Rebuild {
             first_child: slot.first_child,
             next: slot.next,
             prev: slot.prev,
-            same_next: Index::NONE,
-            same_prev: Index::NONE,
             size: slot.size,
             created: slot.created,
             key: *slot.key,
@@ -160,8 +158,6 @@ impl Rebuild {
             tail: slot.tail,
             name: name.unwrap_or_default(),
         };
-        let indexed = record.belongs_in_index();
-        record.flags.set(Flags::INDEXED, indexed);
         tree.records.restore(index, record)?;
         if let Some((key, attributes)) = slot.raw {
             let (key, attributes) = (key.into(), attributes.into());
@@ -184,18 +180,17 @@ impl Rebuild {
     pub(crate) fn finish(self, roots: Roots) -> Option<Tree> {
         let Self { mut tree, waits } = self;
         tree.records.find_free();
-        // Whether it is sound is found out while the indices are made, which only counts if it is.
-        let (names, sound, handles) = thread::scope(|scope| {
-            let thread = thread::Builder::new().name("mega tree names".to_owned());
-            let names = thread.spawn_scoped(scope, || tree.names_as_marked());
+        // Whether it is sound is found out while the index is made, which only counts if it is.
+        let (sound, handles) = thread::scope(|scope| {
+            let thread = thread::Builder::new().name("mega tree handles".to_owned());
+            let handles = thread.spawn_scoped(scope, || tree.table_of_handles());
             let sound = tree.holds_together();
-            let handles = tree.table_of_handles();
-            let names = match names {
-                Ok(names) => names.join().ok(),
+            let handles = match handles {
+                Ok(handles) => handles.join().ok().flatten(),
                 // No thread to be had.
-                Err(_) => Some(tree.names_as_marked()),
+                Err(_) => tree.table_of_handles(),
             };
-            (names, sound, handles)
+            (sound, handles)
         });
         if !sound {
             return None;
@@ -217,9 +212,8 @@ impl Rebuild {
         }
         tree.take_handles(handles?);
         tree.loading = false;
-        tree.take_names(names?);
         // NOD-4: what is here was looked at when it came. The filter for what comes is made when it comes, from what is here.
-        tree.records.touched.take();
+        tree.records.touched.take(0);
         Some(tree)
     }
 }
@@ -235,8 +229,6 @@ fn free() -> Record {
         first_child: Index::NONE,
         next: Index::NONE,
         prev: Index::NONE,
-        same_next: Index::NONE,
-        same_prev: Index::NONE,
         size: 0,
         created: 0,
         key: [0; 32],

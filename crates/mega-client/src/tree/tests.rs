@@ -81,8 +81,15 @@ fn check(tree: &Tree) {
         seen += 1;
         let record = tree.record(index).unwrap();
         assert_eq!(tree.find(record.handle), Some(index));
+        let mut before = Index::NONE;
         for child in tree.children(index) {
-            assert_eq!(tree.record(child).unwrap().parent, index);
+            let record = tree.record(child).unwrap();
+            assert_eq!(record.parent, index);
+            assert!(before == Index::NONE || record.prev == before);
+            before = child;
+        }
+        if let Some(first) = tree.record(record.first_child) {
+            assert_eq!(first.prev, before, "the first sibling knows the last one");
         }
         if record.parent != Index::NONE {
             assert!(tree.children(record.parent).any(|child| child == index));
@@ -90,10 +97,14 @@ fn check(tree: &Tree) {
                 && !record.flags.has(Flags::VERSION)
             {
                 let decoded = tree.mask().decode(&name).into_owned();
-                assert!(
-                    tree.named(record.parent, &decoded)
-                        .any(|found| found == index)
-                );
+                let named: Vec<Index> = tree.named(record.parent, &decoded).collect();
+                assert!(named.contains(&index));
+                for found in named {
+                    let other = tree.record(found).expect("it is there");
+                    assert!(other.parent == record.parent && !other.flags.has(Flags::VERSION));
+                    let stored = tree.stored_name(found).expect("it has a name");
+                    assert_eq!(*tree.mask().decode(&stored), *decoded);
+                }
             }
         }
         assert!(tree.walk(index).count() <= tree.len());

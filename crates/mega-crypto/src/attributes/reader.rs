@@ -25,6 +25,7 @@ impl<'a> Members<'a> {
         }
     }
 
+    #[inline]
     fn step(&mut self) -> Result<Option<(RawName<'a>, RawValue<'a>)>, Error> {
         match self.quick() {
             Some(member) => Ok(Some(member)),
@@ -55,9 +56,10 @@ impl<'a> Members<'a> {
         let (value, rest) = value.split_at_checked(end + 2)?;
         self.rest = rest;
         self.state = State::Inside;
-        Some((RawName::new(name), RawValue::new(value)))
+        Some((RawName::new(name), RawValue::plain(value)))
     }
 
+    #[cold]
     fn thorough(&mut self) -> Result<Option<(RawName<'a>, RawValue<'a>)>, Error> {
         match self.state {
             State::Start => {
@@ -204,7 +206,13 @@ impl<'a> Members<'a> {
 impl<'a> Iterator for Members<'a> {
     type Item = Result<(RawName<'a>, RawValue<'a>), Error>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
+        if matches!(self.state, State::Inside) && self.rest == b"}" {
+            self.rest = &[];
+            self.state = State::Done;
+            return None;
+        }
         let step = self.step();
         if step.is_err() {
             self.state = State::Done;

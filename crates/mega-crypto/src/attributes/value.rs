@@ -18,6 +18,7 @@ impl<'a> RawName<'a> {
     }
 
     /// Whether it is this name.
+    #[inline]
     pub fn is(self, name: &str) -> bool {
         self.0 == name.as_bytes()
             || (self.0.contains(&b'\\') && *unescape(self.0) == *name.as_bytes())
@@ -32,31 +33,55 @@ impl fmt::Debug for RawName<'_> {
 
 /// The value of an attribute as it is written: a string with its quotes, a number, or anything else
 /// JSON has.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct RawValue<'a>(&'a [u8]);
+#[derive(Clone, Copy)]
+pub struct RawValue<'a> {
+    written: &'a [u8],
+    /// It is known to be a string without escapes.
+    plain: bool,
+}
+
+impl PartialEq for RawValue<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.written == other.written
+    }
+}
+
+impl Eq for RawValue<'_> {}
 
 impl<'a> RawValue<'a> {
+    #[inline]
     pub(super) const fn new(written: &'a [u8]) -> Self {
-        Self(written)
+        let plain = false;
+        Self { written, plain }
+    }
+
+    /// A string that whoever has read it knows to be without escapes.
+    #[inline]
+    pub(super) const fn plain(written: &'a [u8]) -> Self {
+        let plain = true;
+        Self { written, plain }
     }
 
     /// As it is written, quotes and escapes included.
     pub const fn as_written(self) -> &'a [u8] {
-        self.0
+        self.written
     }
 
     /// Whether it is a string.
     pub const fn is_string(self) -> bool {
-        matches!(self.0.first(), Some(b'"'))
+        matches!(self.written.first(), Some(b'"'))
     }
 
     /// What a string says, and of anything else its text, as the official client sees it.
     ///
     /// Nothing is lost: bytes that are not UTF-8 stay as they are, and a lone surrogate (`\ud800`)
     /// becomes its three-byte form `ED A0 80`, which is not UTF-8 either (threat model, NAM-6).
+    #[inline]
     pub fn bytes(self) -> Cow<'a, [u8]> {
-        match self.0 {
-            [b'"', inside @ .., b'"'] if inside.contains(&b'\\') => Cow::Owned(unescape(inside)),
+        match self.written {
+            [b'"', inside @ .., b'"'] if !self.plain && inside.contains(&b'\\') => {
+                Cow::Owned(unescape(inside))
+            }
             [b'"', inside @ .., b'"'] => Cow::Borrowed(inside),
             other => Cow::Borrowed(other),
         }
@@ -73,7 +98,7 @@ impl<'a> RawValue<'a> {
 
 impl fmt::Debug for RawValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&String::from_utf8_lossy(self.0), f)
+        fmt::Debug::fmt(&String::from_utf8_lossy(self.written), f)
     }
 }
 

@@ -263,8 +263,8 @@ pub(super) fn decrypt_cbc(chains: &mut [Chain<'_>]) -> bool {
     false
 }
 
-/// Decodes the beginning of a base64 text into the beginning of a buffer: a multiple of 32 characters, into three quarters as many bytes.
-/// Gives how many characters; `None` if one of them is none of the alphabet. What follows in the buffer means nothing.
+/// Decodes the beginning of a base64 text into the beginning of a buffer: a multiple of four characters, into three quarters as many bytes.
+/// Gives how many characters; `None` if one of them is none of the alphabet.
 pub(super) fn decode_base64(text: &[u8], bytes: &mut [u8]) -> Option<usize> {
     #[cfg(target_arch = "x86_64")]
     if std::is_x86_feature_detected!("avx2") {

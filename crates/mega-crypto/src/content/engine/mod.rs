@@ -54,8 +54,8 @@ pub(crate) fn decrypt_short(chains: &mut [Chain<'_>]) -> bool {
     }
 }
 
-/// Decodes the beginning of a base64 text as far as there is a quick way, and says how many characters that is, a multiple of 32; the bytes
-/// behind three quarters of that mean nothing. `None` if there is a foreign character.
+/// Decodes the beginning of a base64 text as far as there is a quick way, and says how many characters that is, a multiple of four.
+/// `None` if there is a foreign character.
 pub(crate) fn decode_base64(text: &[u8], bytes: &mut [u8]) -> Option<usize> {
     #[cfg(feature = "accelerated")]
     return accelerated::decode_base64(text, bytes);

@@ -32,10 +32,14 @@ const fn foreign() -> [u8; 16] {
     table
 }
 
-/// Decodes whole groups of 32 characters, as long as there is room for 32 bytes (24 of which are filled). Gives how many characters that
-/// were, and whether all of them are of the alphabet.
+/// Decodes all whole groups of four characters, if they are 32 characters or more and there is room for their bytes. Gives how many
+/// characters that were, and whether all of them are of the alphabet. What is left over of 32 is read together with some that were read before.
 #[target_feature(enable = "avx2")]
 pub(super) fn decode(text: &[u8], bytes: &mut [u8]) -> (usize, bool) {
+    let whole = text.len() / 4 * 4;
+    if whole < 32 || bytes.len() < whole / 4 * 3 {
+        return (0, true);
+    }
     let [by_high, by_low] = [BY_HIGH, BY_LOW].map(|table| table.map(i8::cast_unsigned));
     let [by_high, by_low, kinds, foreign] = [by_high, by_low, KINDS, FOREIGN].map(|table| {
         // SAFETY: the reference is valid for 16 bytes.
@@ -48,11 +52,10 @@ pub(super) fn decode(text: &[u8], bytes: &mut [u8]) -> (usize, bool) {
     ));
     let together = _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 7);
     let mut wrong = _mm256_setzero_si256();
-    let mut done = 0;
     let mut at = 0;
-    while text.len() - done >= 32 && bytes.len() - at >= 32 {
-        // SAFETY: there are 32 more characters.
-        let characters = unsafe { _mm256_loadu_si256(text.as_ptr().add(done).cast()) };
+    loop {
+        // SAFETY: `at` is at most `whole - 32`, so there are 32 more characters.
+        let characters = unsafe { _mm256_loadu_si256(text.as_ptr().add(at).cast()) };
         let high = _mm256_and_si256(_mm256_srli_epi32::<4>(characters), nibble);
         let low = _mm256_and_si256(characters, nibble);
         let clash = _mm256_and_si256(
@@ -73,12 +76,18 @@ pub(super) fn decode(text: &[u8], bytes: &mut [u8]) -> (usize, bool) {
         let pairs = _mm256_maddubs_epi16(values, _mm256_set1_epi32(0x0140_0140));
         let fours = _mm256_madd_epi16(pairs, _mm256_set1_epi32(0x0001_1000));
         let packed = _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(fours, order), together);
-        // SAFETY: there is room for 32 more bytes.
-        unsafe { _mm256_storeu_si256(bytes.as_mut_ptr().add(at).cast(), packed) };
-        done += 32;
-        at += 24;
+        // SAFETY: `at` is a multiple of four and at most `whole - 32`, so there is room for 24 bytes from three quarters of it on.
+        unsafe {
+            let to = bytes.as_mut_ptr().add(at / 4 * 3);
+            _mm_storeu_si128(to.cast(), _mm256_castsi256_si128(packed));
+            _mm_storel_epi64(to.add(16).cast(), _mm256_extracti128_si256::<1>(packed));
+        }
+        if at == whole - 32 {
+            break;
+        }
+        at = (at + 32).min(whole - 32);
     }
-    (done, _mm256_testz_si256(wrong, wrong) == 1)
+    (whole, _mm256_testz_si256(wrong, wrong) == 1)
 }
 
 #[inline]
