@@ -25,13 +25,13 @@ pub enum Change {
     LinkMade(Node),
     /// A public link was removed.
     LinkRemoved(NodeHandle),
-    /// A node came whose key is put together from pieces of the key of `donor`, or of others besides: somebody who can change what the service
-    /// stores tries to pass it off as yours. It is closed; the other one is untouched (threat model, NOD-4).
+    /// A node came whose key is put together from pieces of other keys: somebody who can change what the service stores tries to pass it off as
+    /// yours, or to have you give those keys away with it. It is closed; the others are untouched (threat model, NOD-4).
     SplicedKey {
         /// The node that was closed.
         node: NodeHandle,
-        /// A node that has one of the pieces.
-        donor: NodeHandle,
+        /// A node that has one of the pieces, or the folder whose share key it is. `None`: it is a piece of a key of the account itself.
+        donor: Option<NodeHandle>,
     },
     /// Attributes, quota or rights of the account changed.
     Account,

@@ -271,13 +271,13 @@ impl Client {
         }
     }
 
-    /// The nodes whose keys are put together from pieces of the keys of others, each with one of those others: forgeries by somebody who can change
-    /// what the service stores (threat model, ATT-4). They are closed and have the trouble [`SplicedKey`](crate::Trouble::SplicedKey). A thousand at
+    /// The nodes whose keys are put together from pieces of other keys, each with a node that has one of them, or with the folder whose share key it
+    /// is, or with `None` where it is a key of the account itself: forgeries by somebody who can change what the service stores (threat model, ATT-4). They are closed and have the trouble [`SplicedKey`](crate::Trouble::SplicedKey). A thousand at
     /// most; those that come later are told as [`Change::SplicedKey`], too.
     ///
     /// A forgery is found only as long as the node is there whose key it was made from.
     #[must_use]
-    pub fn spliced_keys(&self) -> Vec<(NodeHandle, NodeHandle)> {
+    pub fn spliced_keys(&self) -> Vec<(NodeHandle, Option<NodeHandle>)> {
         self.with_tree(|tree, base| {
             let in_view = |handle| {
                 tree.find(handle)

@@ -5,6 +5,7 @@ use std::fmt;
 
 use mega_crypto::{KeyCipher, MasterKey, ShareKey, WrappingKeys};
 use mega_protocol::{NodeHandle, UserHandle};
+use zeroize::Zeroizing;
 
 /// Everything that node keys can be wrapped under.
 #[derive(Default)]
@@ -13,6 +14,8 @@ pub(crate) struct Keyring {
     master: Option<KeyCipher>,
     // Looked into for each node of a load: one comparison where there is one key.
     shares: BTreeMap<NodeHandle, Shared>,
+    /// What else the service keeps under the master key, in the clear and in pieces of a block.
+    others: Zeroizing<Vec<[u8; 16]>>,
 }
 
 /// A share key, ready for use.
@@ -28,6 +31,7 @@ impl Keyring {
             user: Some(user),
             master: Some(master),
             shares: BTreeMap::new(),
+            others: Zeroizing::default(),
         }
     }
 
@@ -37,6 +41,7 @@ impl Keyring {
         for (&root, shared) in &self.shares {
             copy.add_share(root, shared.key.clone());
         }
+        copy.others.clone_from(&self.others);
         copy
     }
 
@@ -59,6 +64,24 @@ impl Keyring {
                 self.shares.insert(root, shared);
             }
         }
+    }
+
+    /// Notes something that the service keeps under the master key block by block: no node's key is made of its pieces (NOD-4).
+    pub(crate) fn note_wrapped(&mut self, wrapped: &[u8]) {
+        let Some(master) = &self.master else {
+            return;
+        };
+        let mut blocks = Zeroizing::new(wrapped.as_chunks().0.to_vec());
+        master.decrypt_blocks(&mut blocks);
+        self.others.reserve_exact(blocks.len());
+        self.others.extend_from_slice(&blocks);
+    }
+
+    /// What the service keeps under the master key besides the keys of nodes, a block each, with the folder whose share key it is.
+    pub(crate) fn other_pieces(&self) -> impl Iterator<Item = (&[u8; 16], Option<NodeHandle>)> {
+        let shares = self.shares();
+        let shares = shares.map(|(root, key)| (key.expose_secret(), Some(root)));
+        shares.chain(self.others.iter().map(|piece| (piece, None)))
     }
 
     /// All share keys, in no order.

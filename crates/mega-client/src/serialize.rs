@@ -109,7 +109,7 @@ enum ChangeRecord<'a> {
     },
     SplicedKey {
         handle: NodeHandle,
-        donor: NodeHandle,
+        donor: Option<NodeHandle>,
     },
     Account,
     Contacts,

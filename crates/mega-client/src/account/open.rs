@@ -57,6 +57,11 @@ pub(crate) async fn open(
     }
     check_public_key(&opening, &data)?;
     let mut keyring = Keyring::account(opening.user, opening.master.cipher());
+    // NOD-4. The unshareable key is wrapped without a container (crypto-and-accounts 10.3).
+    let unshareable = data.attributes.get("*~usk").and_then(|usk| usk.decode());
+    for wrapped in [&data.private_key, &unshareable].into_iter().flatten() {
+        keyring.note_wrapped(wrapped.as_bytes());
+    }
     let keys = data.attributes.get("^!keys");
     let generation = super::keys::read_share_keys(keys, &opening, &mut keyring)?;
     let has_keys_attribute = keys.is_some();

@@ -167,7 +167,7 @@ impl Applier<'_> {
         });
         // Before anybody is told of a forged node by its name.
         let indices: Vec<Index> = come.iter().map(|(index, ..)| *index).collect();
-        let spliced = self.tree.check_new_keys(&indices);
+        let spliced = self.tree.check_new_keys(&indices, self.keyring);
         for (index, moving, before) in come {
             let Some(after) = self.tree.record(index) else {
                 continue;

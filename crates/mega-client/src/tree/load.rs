@@ -93,7 +93,7 @@ impl Loader {
         self.tree.drop_false_shares();
         self.tree
             .close_strays(&mut self.decrypter, &self.keyring, |_| None);
-        self.tree.check_all_keys();
+        self.tree.check_all_keys(&self.keyring);
         let mut report = self.report;
         if !self.tree.is_troubled() {
             return (self.tree, self.keyring, report);

@@ -5,9 +5,10 @@
 //! keys, which the tree holds anyway. Equal *whole* keys are nothing unusual: copies have them.
 //!
 //! What the tree keeps for this is a filter of two bytes for each piece. A hit in it is proven by looking at all keys; a miss, the rule, costs nothing.
-//! It is made after a load, and for a tree out of a cache when the first new nodes come.
+//! It is made after a load, and for a tree out of a cache when the first new nodes come. What else the service keeps under the master key is in it, too:
+//! share keys and the private key of the account, which a node would give away when its own key is given to others.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use hashbrown::HashTable;
 use mega_protocol::NodeHandle;
@@ -16,13 +17,15 @@ use zeroize::Zeroize;
 use super::Tree;
 use super::arena::{Flags, Index, Record};
 use super::hashes::PieceHash;
+use crate::keyring::Keyring;
 use crate::node::{NodeKind, Trouble};
 
-/// A node with a key made from pieces of others, and one of these.
+/// A node with a key made from pieces of others, and one of these: a node, the folder whose share key it is, or nothing where it is a key of the
+/// account itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Spliced {
     pub(crate) node: NodeHandle,
-    pub(crate) donor: NodeHandle,
+    pub(crate) donor: Option<NodeHandle>,
 }
 
 /// Which pieces there are, with a few false hits. The hash is keyed, so nobody can choose keys that collide.
@@ -100,13 +103,14 @@ fn pieces(record: &Record) -> impl Iterator<Item = Piece> + use<> {
 
 impl Tree {
     /// After a load: finds and closes all nodes whose keys are made from pieces of others that came before them.
-    pub(crate) fn check_all_keys(&mut self) -> Vec<Spliced> {
+    pub(crate) fn check_all_keys(&mut self, keyring: &Keyring) -> Vec<Spliced> {
         // As many as were stored: those of a node that was closed again are too many, which does no harm.
         let held = self.sum.pieces;
         self.pieces = self.pieces.with_room(held.saturating_add(held / 2));
         if held == 0 {
             return Vec::new();
         }
+        self.note_others(keyring);
         let mut suspects = Vec::new();
         for index in self.records.indices() {
             let Some(record) = self.records.get(index) else {
@@ -120,7 +124,7 @@ impl Tree {
                 suspects.push(index);
             }
         }
-        self.close_spliced(&suspects)
+        self.close_spliced(&suspects, keyring)
     }
 
     /// A filter with room for the pieces there are and half as many again: a tree grows.
@@ -135,7 +139,7 @@ impl Tree {
     }
 
     /// The same for nodes that came just now.
-    pub(crate) fn check_new_keys(&mut self, new: &[Index]) -> Vec<Spliced> {
+    pub(crate) fn check_new_keys(&mut self, new: &[Index], keyring: &Keyring) -> Vec<Spliced> {
         if self.pieces.is_full() {
             // Grown out of its filter. The others have been looked at when they came, and are not judged again: their places say no more who was first.
             let new: HashSet<Index> = new.iter().copied().collect();
@@ -145,6 +149,9 @@ impl Tree {
                     self.pieces.note(&piece);
                 }
             }
+        }
+        if !new.is_empty() {
+            self.note_others(keyring);
         }
         let mut suspects = Vec::new();
         for index in new {
@@ -158,12 +165,19 @@ impl Tree {
                 suspects.push(*index);
             }
         }
-        self.close_spliced(&suspects)
+        self.close_spliced(&suspects, keyring)
+    }
+
+    /// Puts the pieces that are no keys of nodes into the filter.
+    fn note_others(&mut self, keyring: &Keyring) {
+        for (piece, _) in keyring.other_pieces() {
+            self.pieces.note(piece);
+        }
     }
 
     /// Closes the suspects that share a piece with a node that was there before, and not the whole key. A copy of the first holder of a piece is
-    /// honest, whoever else has that piece.
-    fn close_spliced(&mut self, suspects: &[Index]) -> Vec<Spliced> {
+    /// honest, whoever else has that piece. What is no key of a node is none even as a whole.
+    fn close_spliced(&mut self, suspects: &[Index], keyring: &Keyring) -> Vec<Spliced> {
         if suspects.is_empty() {
             return Vec::new();
         }
@@ -186,11 +200,21 @@ impl Tree {
                 }
             }
         }
+        let others: HashMap<u64, Option<NodeHandle>> = keyring
+            .other_pieces()
+            .map(|(piece, share)| (self.pieces.hasher.of(piece), share))
+            .collect();
         let mut found = Vec::new();
         for index in suspects {
             let Some(record) = self.records.get(*index) else {
                 continue;
             };
+            let other = self.hashes(*index).find_map(|piece| others.get(&piece));
+            if let Some(&donor) = other {
+                let node = record.handle;
+                found.push((*index, Spliced { node, donor }));
+                continue;
+            }
             let mut donor = None;
             for piece in self.hashes(*index) {
                 let Some((_, holder)) = first.find_mut(piece, |(known, _)| *known == piece) else {
@@ -205,13 +229,13 @@ impl Tree {
             if let Some(donor) = donor {
                 let spliced = Spliced {
                     node: record.handle,
-                    donor: donor.handle,
+                    donor: Some(donor.handle),
                 };
                 found.push((*index, spliced));
             }
         }
         for (index, spliced) in &found {
-            tracing::warn!(node = %spliced.node, donor = %spliced.donor, "a key is put together from pieces of another; the node is closed");
+            tracing::warn!(node = %spliced.node, donor = ?spliced.donor, "a key is put together from pieces of another; the node is closed");
             self.set_text(*index, &[]);
             if let Some(record) = self.records.get_mut(*index) {
                 record.key.zeroize();
@@ -275,14 +299,14 @@ mod tests {
         file(&mut tree, 2, key(100, 101));
         file(&mut tree, 3, key(102, 103));
         tree.finish_load();
-        assert!(tree.check_all_keys().is_empty());
+        assert!(tree.check_all_keys(&Keyring::default()).is_empty());
         let at = |tree: &Tree, number| tree.find(handle(number)).unwrap();
         let (place, honest) = (at(&tree, 2), at(&tree, 3));
         for number in 1000..3000 {
             file(&mut tree, number, key(number * 2, number * 2 + 1));
         }
         let grown: Vec<Index> = (1000..3000).map(|number| at(&tree, number)).collect();
-        assert!(tree.check_new_keys(&grown).is_empty());
+        assert!(tree.check_new_keys(&grown, &Keyring::default()).is_empty());
         assert!(tree.pieces.is_full(), "the next look makes a new filter");
 
         tree.remove(place);
@@ -291,9 +315,12 @@ mod tests {
         assert_eq!(forged, place, "the place is used again");
         let expected = Spliced {
             node: handle(4),
-            donor: handle(3),
+            donor: Some(handle(3)),
         };
-        assert_eq!(tree.check_new_keys(&[forged]), [expected]);
+        assert_eq!(
+            tree.check_new_keys(&[forged], &Keyring::default()),
+            [expected]
+        );
         assert_eq!(tree.record(honest).unwrap().trouble, None);
         assert_eq!(tree.record(honest).unwrap().key, key(102, 103));
     }

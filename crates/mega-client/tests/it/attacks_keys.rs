@@ -1,7 +1,8 @@
 //! The attacks on keys that the service stores (threat model, ATT-4, ATT-6, ATT-12, ATT-13), against a whole client.
 
 use mega_client::{Change, ErrorKind, Node, Trouble};
-use mega_testserver::account::cipher::{cbc_encrypt, ecb_encrypt, encrypt_block};
+use mega_testserver::account::cipher::{cbc_encrypt, decrypt_block, ecb_encrypt, encrypt_block};
+use mega_testserver::account::content::seal_attributes;
 use mega_testserver::wire::{NodeHandle, b64, unb64};
 use mega_testserver::{Fault, Model};
 use serde_json::{Value, json};
@@ -29,6 +30,59 @@ fn forge(model: &mut Model, path: &str, mine: NodeHandle, other: NodeHandle) -> 
     cbc_encrypt(&folded, &mut name);
     model.tamper_attributes(forged, &b64(&name));
     forged
+}
+
+// Whoever is given such a node is given a share key, or a piece of the private key, with it.
+#[tokio::test]
+async fn nod_4_what_else_lies_under_the_master_key_is_no_key_of_a_node() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    world.file("/shared/x.txt", "x").await;
+    let shared = mega.stat("/shared").await.unwrap().handle();
+    let link = mega.link(shared).await.unwrap();
+    let (_, share_key) = link.url().rsplit_once('#').unwrap();
+    let share_key: [u8; 16] = unb64(share_key).unwrap().try_into().unwrap();
+    let master = mega.recovery_key().unwrap().expose_text();
+    let master: [u8; 16] = unb64(&master).unwrap().try_into().unwrap();
+    let private = world.model(|model| model.user(EMAIL).unwrap().private_key.clone().unwrap());
+    let private: [u8; 16] = unb64(&private).unwrap()[32..48].try_into().unwrap();
+
+    let made = [
+        ("of the share", encrypt_block(&master, share_key), Some(shared)),
+        ("of the account", private, None),
+    ]
+    .map(|(name, wrapped, donor)| {
+        let key = decrypt_block(&master, wrapped);
+        let attributes = seal_attributes(&key, &format!(r#"{{"n":"{name}"}}"#));
+        let node = world.model(|model| {
+            let node = model.make_folder(EMAIL, &format!("/{name}")).unwrap();
+            model.tamper_key(node, &b64(&wrapped));
+            model.tamper_attributes(node, &attributes);
+            let user = model.user(EMAIL).unwrap();
+            let packet = json!({"a": "t", "t": {"f": [{
+                "h": node.to_string(), "p": user.root.to_string(), "u": user.handle.to_string(), "t": 1,
+                "a": attributes, "k": format!("{}:{}", user.handle, b64(&wrapped)), "ts": 1,
+            }]}});
+            model.push_raw_packet(EMAIL, &format!(r#"{{"a":"d","n":"{node}"}}"#));
+            model.push_raw_packet(EMAIL, &packet.to_string());
+            node
+        });
+        (handle(node), donor)
+    });
+    mega.refresh().await.unwrap();
+    // In events, and in a tree that is loaded.
+    let fresh = world.place.sign_in().await;
+    for mega in [mega, &fresh] {
+        let mut found = mega.spliced_keys();
+        found.sort_by_key(|(_, donor)| donor.is_none());
+        assert_eq!(found, made);
+        for (node, _) in made {
+            let shown = mega.stat(node).await.unwrap();
+            assert_eq!(shown.trouble(), Some(Trouble::SplicedKey));
+            assert_eq!(mega.link(node).await.unwrap_err().kind(), ErrorKind::Key);
+        }
+        assert_eq!(mega.read("/shared/x.txt").await.unwrap(), "x");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,10 +140,10 @@ async fn att_4_nod_4_a_key_made_of_pieces_of_others_is_found_named_and_never_use
         }
     });
     let told = told.await.expect("the forgery is told");
-    assert_eq!(told, (handle(forged), handle(mine)));
+    assert_eq!(told, (handle(forged), Some(handle(mine))));
     for mega in [&fresh, &watching] {
         let found = mega.spliced_keys();
-        assert_eq!(found, [(handle(forged), handle(mine))]);
+        assert_eq!(found, [(handle(forged), Some(handle(mine)))]);
         let shown: Node = mega.stat(handle(forged)).await.unwrap();
         assert_eq!(shown.trouble(), Some(Trouble::SplicedKey));
         assert_ne!(shown.name(), "contract.txt");
