@@ -19,6 +19,7 @@ use crate::options::Options;
 use crate::pump::Pump;
 use crate::tree::Tree;
 use crate::tree::arena::Index;
+use crate::view::Base;
 
 /// A signed-in account or an opened public link.
 ///
@@ -137,15 +138,19 @@ impl Client {
     }
 
     /// Reads the tree. `base` is the client's root, where paths start.
-    pub(crate) fn with_tree<T>(&self, read: impl FnOnce(&Tree, Index) -> T) -> T {
+    pub(crate) fn with_tree<T>(&self, read: impl FnOnce(&Tree, Base) -> T) -> T {
         let tree = self
             .inner
             .tree
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        let base = match self.top {
-            None => tree.roots().cloud.unwrap_or(Index::NONE),
-            Some(folder) => tree.find(folder).unwrap_or(Index::NONE),
+        let index = match self.top {
+            None => tree.roots().cloud,
+            Some(folder) => tree.find(folder),
+        };
+        let base = Base {
+            index: index.unwrap_or(Index::NONE),
+            whole: self.top.is_none(),
         };
         read(&tree, base)
     }
@@ -220,7 +225,7 @@ impl Client {
     ///
     /// [`NotFound`](ErrorKind::NotFound) if the service sent none, or the folder of the view is gone.
     pub fn root(&self) -> Result<Node> {
-        self.with_tree(|tree, base| tree.node(base))
+        self.with_tree(|tree, base| tree.node(base.index))
             .ok_or_else(|| absent("root"))
     }
 

@@ -13,6 +13,7 @@ use crate::sort::{SortBy, SortOrder};
 use crate::target::{Duplicates, Target, Want};
 use crate::tree::Tree;
 use crate::tree::arena::Index;
+use crate::view::Base;
 
 impl Client {
     /// Looks at one node: kind, size, times, name, handle.
@@ -83,7 +84,8 @@ impl Client {
     pub fn path_of_handle(&self, handle: NodeHandle) -> Option<String> {
         self.with_tree(|tree, base| {
             let index = tree.find(handle)?;
-            tree.path_of(index, base).map(|path| format!("/{path}"))
+            tree.path_of(index, base.index)
+                .map(|path| format!("/{path}"))
         })
     }
 
@@ -96,7 +98,7 @@ impl Client {
         let parts = crate::tree::path::PathParts::parse(path)
             .map_err(|error| error.during("find").about(path))?;
         Ok(self.with_tree(|tree, base| {
-            tree.lookup(base, &parts)
+            tree.lookup(base.index, &parts)
                 .into_iter()
                 .filter_map(|index| tree.node(index))
                 .collect()
@@ -293,7 +295,7 @@ impl List {
         })
     }
 
-    fn indices(&self, tree: &Tree, base: Index) -> Result<Vec<Index>> {
+    fn indices(&self, tree: &Tree, base: Base) -> Result<Vec<Index>> {
         let rule = self.client.options().duplicates;
         let top = tree
             .resolve(base, &self.target, Want::Folder, rule)

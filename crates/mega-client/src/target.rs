@@ -7,6 +7,7 @@ use crate::node::{Node, NodeKind};
 use crate::tree::Tree;
 use crate::tree::arena::Index;
 use crate::tree::path::PathParts;
+use crate::view::Base;
 
 /// A node named by its path, by its handle, or by a [`Node`] that was listed before.
 ///
@@ -123,12 +124,12 @@ impl Tree {
     /// Where a file and a folder share a name, the kind that the operation needs decides (LS-14).
     pub(crate) fn resolve(
         &self,
-        base: Index,
+        base: Base,
         target: &Target,
         want: Want,
         duplicates: Duplicates,
     ) -> Result<Index> {
-        if self.record(base).is_none() {
+        if self.record(base.index).is_none() {
             return Err(Error::new(
                 ErrorKind::NotFound,
                 "the folder that this client is a view of is gone",
@@ -137,7 +138,7 @@ impl Tree {
         }
         // Nearly every path has one answer, and no list is needed for it.
         if let Target::Path(path) = target
-            && let Some(index) = self.lookup_one(base, path)?
+            && let Some(index) = self.lookup_one(base.index, path)?
             && self
                 .record(index)
                 .is_some_and(|record| want.fits(record.kind))
@@ -151,10 +152,10 @@ impl Tree {
                 .filter(|&index| self.in_view(index, base))
                 .into_iter()
                 .collect(),
-            Target::Path(path) => self.lookup(base, &PathParts::parse(path)?),
+            Target::Path(path) => self.lookup(base.index, &PathParts::parse(path)?),
         };
         if found.is_empty() {
-            return Err(self.explain_missing(base, target));
+            return Err(self.explain_missing(base.index, target));
         }
         let fitting: Vec<Index> = found
             .iter()

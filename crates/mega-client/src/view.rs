@@ -78,10 +78,17 @@ impl Client {
     }
 }
 
+/// Where the paths of a client begin, and whether it is the whole client or a view.
+#[derive(Clone, Copy)]
+pub(crate) struct Base {
+    pub(crate) index: Index,
+    pub(crate) whole: bool,
+}
+
 impl Tree {
-    /// Whether a node may be named by a client whose root is `base`: in the whole client every node, in a view what lies in its folder.
-    pub(crate) fn in_view(&self, index: Index, base: Index) -> bool {
-        self.roots().cloud == Some(base) || self.is_within(index, base)
+    /// Whether a node may be named by a client with this base: in the whole client every node, in a view what lies in its folder.
+    pub(crate) fn in_view(&self, index: Index, base: Base) -> bool {
+        base.whole || self.is_within(index, base.index)
     }
 }
 
@@ -99,7 +106,7 @@ impl Inside {
     }
 
     fn look(&mut self, client: &Client) {
-        self.0 = client.with_tree(|tree, base| handles_below(tree, base).collect());
+        self.0 = client.with_tree(|tree, base| handles_below(tree, base.index).collect());
     }
 
     /// The change as the view sees it, if it does.

@@ -209,7 +209,7 @@ impl Client {
         self.with_tree(|tree, root| {
             let base = match below {
                 Some(below) => tree.find(below),
-                None => root.some(),
+                None => root.index.some(),
             };
             let mut missing = Vec::new();
             for (at, (path, result)) in paths.iter().zip(results.iter_mut()).enumerate() {

@@ -180,12 +180,12 @@ impl Import {
         self.link.with_tree(|tree, base| {
             // The link of a file, or of a file inside a folder, shows as a made-up root that holds the one file.
             let made_up = tree
-                .record(base)
+                .record(base.index)
                 .is_some_and(|record| record.kind == NodeKind::Root);
             let top = if made_up {
-                tree.children(base).next()
+                tree.children(base.index).next()
             } else {
-                base.some()
+                base.index.some()
             };
             top.and_then(|top| tree.record(top))
                 .map(|record| record.handle)

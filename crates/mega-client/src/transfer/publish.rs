@@ -73,7 +73,7 @@ impl Client {
         }
         let known = self.with_tree(|tree, base| {
             // Nothing lies below a file (WR-10): said before anything is sent.
-            let (prefix, matched) = tree.lookup_prefix(base, &above);
+            let (prefix, matched) = tree.lookup_prefix(base.index, &above);
             if let Some(next) = above.iter().nth(matched)
                 && prefix
                     .iter()
@@ -84,7 +84,7 @@ impl Client {
                     "a part of the path is a file",
                 ));
             }
-            let found = tree.lookup(base, &above);
+            let found = tree.lookup(base.index, &above);
             let folder = |index: &_| tree.record(*index).filter(|found| found.kind.is_folder());
             let mut folders = found.iter().filter_map(folder).map(|record| record.handle);
             Ok(match (folders.next(), folders.next()) {

@@ -236,3 +236,22 @@ async fn what_a_view_of_the_bin_restores_does_not_leave_the_view() {
     assert!(view.exists("/x.txt").await.unwrap());
     assert!(!mega.exists("/in/x.txt").await.unwrap());
 }
+
+#[tokio::test]
+async fn ls_9_a_view_of_the_drive_names_nothing_of_the_bin_or_the_vault() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    let gone = world.file("/gone.txt", "gone").await;
+    world.file("/here.txt", "here").await;
+    let drive = mega.view("/").unwrap();
+    assert_eq!(drive.read("/gone.txt").await.unwrap(), "gone");
+    drive.trash("/gone.txt").await.unwrap();
+    let error = drive.read(&gone).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    for special in [mega.rubbish_bin().unwrap(), mega.vault().unwrap()] {
+        let error = drive.list(&special).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    }
+    assert_eq!(drive.read("/here.txt").await.unwrap(), "here");
+    assert_eq!(mega.read(&gone).await.unwrap(), "gone", "the whole client");
+}

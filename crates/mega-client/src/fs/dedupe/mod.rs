@@ -186,7 +186,8 @@ impl Dedupe {
             client.account()?;
             client.catch_up().await?;
         }
-        let plan = client.with_tree(|tree, base| plan::plan(tree, base, top, self.options))?;
+        let plan =
+            client.with_tree(|tree, base| plan::plan(tree, base.index, top, self.options))?;
         let mut report = DedupeReport {
             failed: Vec::new(),
             ..DedupeReport::of(&plan)

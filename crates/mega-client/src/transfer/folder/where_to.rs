@@ -50,8 +50,8 @@ impl Client {
             // From the node up to the root, then the other way round.
             let mut way = Vec::new();
             let above = tree.ancestors(tree.find(node.handle())?);
-            way.extend(above.take_while(|&index| index != base));
-            let mut folder = base;
+            way.extend(above.take_while(|&index| index != base.index));
+            let mut folder = base.index;
             let mut path = PathBuf::new();
             for index in way.into_iter().rev() {
                 // Also what lies elsewhere ends here: its topmost folder is no child of the root.
