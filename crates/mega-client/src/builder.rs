@@ -125,9 +125,9 @@ impl ClientBuilder {
     }
 
     /// For how long a command is tried again while the network or the service fails, counted from when it first left: 5 minutes
-    /// unless said otherwise; zero means a single attempt. Then the call fails with
-    /// [`Timeout`](crate::ErrorKind::Timeout), or with [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) if it may have been
-    /// carried out; and with [`Network`](crate::ErrorKind::Network) if the service said to the end that it is busy. Requests to storage hosts are counted instead: [`TransferLimits::attempts`].
+    /// unless said otherwise; zero means a single attempt. Then the call fails with what stood in the way to the end:
+    /// [`Network`](crate::ErrorKind::Network) if connections broke or the service said that it is busy, [`Timeout`](crate::ErrorKind::Timeout) if no answer
+    /// came in time; or with [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) if it may have been carried out. Requests to storage hosts are counted instead: [`TransferLimits::attempts`].
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.options.deadline = deadline;
         self

@@ -137,7 +137,7 @@ async fn go_on(
         cache,
         Some(intents),
     );
-    let current = client.refresh().await;
+    let current = client.refreshed().await;
     match current {
         Ok(()) => {}
         Err(error) => match error.kind() {

@@ -128,6 +128,8 @@ pub enum Disturbance {
         /// The name of the command.
         command: &'static str,
     },
+    /// Commands are carried out, but nothing of it is told: no reply to a command or to a request for events arrives.
+    LoseReplies,
     /// This command is refused with this code.
     Refuse {
         /// The name of the command.

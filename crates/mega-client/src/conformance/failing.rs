@@ -1,6 +1,7 @@
 //! Section 11, what goes wrong: the errors of calls, and calls that are dropped half-way.
 
 use std::future::IntoFuture;
+use std::time::Duration;
 
 use super::bench::{Disturbance, Plant};
 use super::content::content;
@@ -81,6 +82,7 @@ pub(super) async fn gn_2(cx: Cx) -> Checked {
             (refuse("p", -17), "copy", ErrorKind::OverStorageQuota),
             (refuse("a", -11), "rename", ErrorKind::AccessDenied),
             (refuse("a", -16), "rename", ErrorKind::Blocked),
+            (refuse("a", -6), "rename", ErrorKind::RateLimited),
             (refuse("g", -9), "read", ErrorKind::NotFound),
             (Disturbance::DamageDownloads, "read", ErrorKind::Integrity),
             (
@@ -102,6 +104,29 @@ pub(super) async fn gn_2(cx: Cx) -> Checked {
             };
             stage.calm();
             told(failed, operation, &file.to_string(), kind)?;
+        }
+        // A client that gives up soon, and cannot look either.
+        let (second, tenth) = (Duration::from_secs(1), Duration::from_millis(100));
+        let impatient = cx
+            .bench()
+            .builder()
+            .deadline(second)
+            .retry_delays(tenth, tenth);
+        let impatient = cx.go(impatient.resume(&cx.mega.save()?)).await?;
+        if stage.disturb(Disturbance::LoseReplies) {
+            let somebody = format!("{}@example.com", cx.folder);
+            let asked = cx.go(impatient.quota()).await.err();
+            let looked = cx.go(impatient.rename(&file, "renamed")).await.err();
+            let changed = cx.go(impatient.invite(somebody.as_str())).await.err();
+            stage.calm();
+            let asked = some(asked, "an error of quota")?;
+            same(asked.kind(), ErrorKind::Network, "what was only asked")?;
+            // It looks at the newest tree before it sends anything.
+            told(looked, "rename", &file.to_string(), ErrorKind::Timeout)?;
+            told(changed, "invite", &somebody, ErrorKind::OutcomeUnknown)?;
+            cx.mega.refresh().await?;
+            cx.go(cx.mega.withdraw_invitation(somebody.as_str()))
+                .await?;
         }
         if let Some(bad) = stage.plant(Plant::Undecryptable { parent: cx.folder }) {
             let fresh = cx.fresh().await?;

@@ -48,7 +48,7 @@ impl Client {
                 let text = "a change that was given up is still under way";
                 return Err(Error::new(ErrorKind::Timeout, text));
             }
-            self.refresh().await
+            self.refreshed().await
         };
         self.inner.fs.news.share(look).await
     }

@@ -386,7 +386,7 @@ impl Client {
             return Ok(None);
         };
         if intents.has_left_over.load(Ordering::SeqCst) {
-            self.refresh().await?;
+            self.refreshed().await?;
             intents.settle_left_over(self);
         }
         Ok(Some(intents.call()))
@@ -400,7 +400,7 @@ impl Client {
         if !intents.has_left_over.load(Ordering::SeqCst) {
             return;
         }
-        if !is_current && let Err(error) = self.refresh().await {
+        if !is_current && let Err(error) = self.refreshed().await {
             tracing::debug!(%error, "open changes are settled before the next one");
             return;
         }

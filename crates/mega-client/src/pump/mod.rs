@@ -130,7 +130,7 @@ impl Client {
     /// Cancel safety: nothing is lost; what was applied stays applied.
     pub(crate) async fn settle(&self, tag: Option<&SequenceTag>) -> Result<()> {
         let Some(tag) = tag else {
-            return self.refresh().await;
+            return self.refreshed().await;
         };
         let pump = &self.inner.pump;
         let wait = self.until(Some(tag), || pump.has(tag));
@@ -143,7 +143,7 @@ impl Client {
                 if pump.has(tag) {
                     Ok(())
                 } else {
-                    self.refresh().await
+                    self.refreshed().await
                 }
             }
         }
@@ -282,6 +282,12 @@ impl Client {
     ///
     /// Cancel safety: what was applied stays applied.
     pub async fn refresh(&self) -> Result<()> {
+        let refreshed = self.refreshed().await;
+        refreshed.map_err(|error| error.during("refresh"))
+    }
+
+    /// The same as a part of another call, whose name the errors get.
+    pub(crate) async fn refreshed(&self) -> Result<()> {
         if matches!(self.inner.identity, Identity::FileLink(_)) {
             return Ok(());
         }
@@ -295,12 +301,10 @@ impl Client {
             if self.inner.pump.must_reload() {
                 // RTY-12, EVT-6: news that ask for another load each time would keep the caller here for ever.
                 if reloads == RELOADS {
-                    return Err(senseless().during("refresh"));
+                    return Err(senseless());
                 }
                 reloads += 1;
-                self.reloaded()
-                    .await
-                    .map_err(|error| error.during("refresh"))?;
+                self.reloaded().await?;
                 until = Instant::now() + patience;
             }
             // The first request of a fresh channel is answered at once; the driver's may be waiting for news.
@@ -308,7 +312,7 @@ impl Client {
             let mut channel = self.api().events(base);
             let Ok(next) = tokio::time::timeout_at(until, channel.next_batch()).await else {
                 let text = "the service did not come to the end of its news in time";
-                return Err(Error::new(ErrorKind::Timeout, text).during("refresh"));
+                return Err(Error::new(ErrorKind::Timeout, text));
             };
             match next {
                 Ok(batch) => {
@@ -321,7 +325,7 @@ impl Client {
                 Err(ChannelEnd::Reload) => self.demand_reload(),
                 Err(end) => {
                     if renewed || !self.renewed_after(end, session.as_ref()).await? {
-                        return Err(channel_error(end).during("refresh"));
+                        return Err(channel_error(end));
                     }
                     renewed = true;
                 }

@@ -310,7 +310,7 @@ impl Upload {
         };
         if resumed.is_some() {
             // Whether that run has made the node can only be told by a tree that is up to date.
-            client.refresh().await?;
+            client.refreshed().await?;
         }
         if let (Some(journal), Some(resumed), Folder::Known(folder)) =
             (&journal, &resumed, &spot.folder)

@@ -146,6 +146,11 @@ impl Backstage for Embedded {
                 .bandwidth(i64::from(seconds))
                 .times(times),
             Disturbance::LoseReply { command } => Fault::command(command).lose_reply(),
+            Disturbance::LoseReplies => {
+                let faults = self.server.faults();
+                faults.add(Fault::lane(Lane::Events).lose_reply().always());
+                Fault::lane(Lane::Api).lose_reply().always()
+            }
             Disturbance::Refuse {
                 command,
                 code,
