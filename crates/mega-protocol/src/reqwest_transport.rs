@@ -237,7 +237,7 @@ fn counted(body: Bytes, progress: UploadProgress) -> reqwest::Body {
 /// What a failure of reqwest means. Its URL is taken out first (SEC-3).
 fn failure(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
-    let kind = if is_tls(&error) {
+    let kind = if error.is_connect() && is_unproven(&error) {
         TransportErrorKind::Tls
     } else if error.is_connect() {
         TransportErrorKind::Connect
@@ -256,12 +256,21 @@ fn failure(error: reqwest::Error) -> TransportError {
         .with_source(error)
 }
 
-/// Whether a TLS failure is among the causes.
-fn is_tls(error: &reqwest::Error) -> bool {
+/// Whether connecting failed because the other side did not prove who it is, or speaks no TLS. A record that was damaged on the way is not
+/// meant: that is a fault of the connection, like any other.
+///
+/// It says nothing about a connection that was made before. There, the other side has proven itself, and whatever TLS finds wrong came later.
+fn is_unproven(error: &reqwest::Error) -> bool {
+    use rustls::AlertDescription::{BadRecordMac, DecryptError};
+
     let mut cause: Option<&(dyn StdError + 'static)> = error.source();
     while let Some(error) = cause {
-        if error.is::<rustls::Error>() {
-            return true;
+        if let Some(error) = error.downcast_ref::<rustls::Error>() {
+            return !matches!(
+                error,
+                rustls::Error::DecryptError
+                    | rustls::Error::AlertReceived(BadRecordMac | DecryptError)
+            );
         }
         // An I/O error names as its source the source of what it wraps, and so hides the wrapped
         // error itself.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::api::{Settings, Shared, Which};
-use super::exchange::{Announced, api_headers, next_piece, send};
+use super::exchange::{Announced, api_headers, next_piece, retry_after, send};
 use super::http::{HttpRequest, Method};
 use super::inflate::Inflate;
 use super::pump::now;
@@ -116,7 +116,10 @@ async fn ask(settings: &Settings, request: EventRequest) -> Result<EventReply, C
         .await
         .map_err(transport)?;
     if response.status != 200 {
-        return Err(ChannelFault::Status(response.status));
+        return Err(ChannelFault::Status {
+            status: response.status,
+            retry_after: retry_after(&response.headers),
+        });
     }
     let announced = Announced::new(&response.headers);
     let mut inflate = Inflate::new(response.headers.get("Content-Encoding")).map_err(transport)?;

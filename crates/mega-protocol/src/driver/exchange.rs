@@ -157,12 +157,15 @@ impl Whole {
 pub(super) fn response_head(response: &HttpResponse) -> ApiResponse {
     let mut head = ApiResponse::new(response.status, Bytes::new());
     head.hashcash = response.headers.get("X-Hashcash").map(str::to_owned);
-    head.retry_after = response
-        .headers
-        .get("Retry-After")
-        .and_then(|text| text.trim().parse().ok())
-        .map(|seconds: u64| Duration::from_secs(seconds.min(24 * 3600)));
+    head.retry_after = retry_after(&response.headers);
     head
+}
+
+/// How long the service asks to wait: at most a day. A date instead of seconds counts as nothing
+/// said.
+pub(super) fn retry_after(headers: &Headers) -> Option<Duration> {
+    let seconds: u64 = headers.get("Retry-After")?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds.min(24 * 3600)))
 }
 
 /// Sends a batch and reads its reply.

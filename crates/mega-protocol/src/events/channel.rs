@@ -23,7 +23,8 @@ pub struct ChannelConfig {
     /// Which wait addresses may be used.
     pub policy: UrlPolicy,
     /// How fast to try again. The channel has no deadline: it waits for news for as long as it
-    /// lives.
+    /// lives. [`RetryPolicy::deadline`] bounds only for how long it stays away when the service
+    /// asks for a pause.
     pub retry: RetryPolicy,
 }
 
@@ -60,7 +61,12 @@ pub enum ChannelFault {
     /// The request did not get through.
     Transport(TransportError),
     /// The HTTP status is not 200.
-    Status(u16),
+    Status {
+        /// The status.
+        status: u16,
+        /// How long the service asked to wait (`Retry-After`).
+        retry_after: Option<Duration>,
+    },
     /// The reply cannot be read.
     Unreadable(EventParseError),
 }
@@ -282,7 +288,7 @@ impl EventChannel {
         let end = match code {
             ApiCode::EAGAIN | ApiCode::ERATELIMIT => {
                 let refusal = crate::error::Refusal::new("wsc", code);
-                self.later(now, Error::Refused(refusal));
+                self.later(now, Error::Refused(refusal), None);
                 return;
             }
             ApiCode::ETOOMANY => ChannelEnd::Reload,
@@ -303,6 +309,7 @@ impl EventChannel {
                 self.wait_failures = 0;
             }
         }
+        let mut pause = None;
         let cause = match fault {
             ChannelFault::Transport(error) => match error.kind() {
                 // Nothing for a long while: the connection may be dead, nothing else is wrong.
@@ -316,10 +323,16 @@ impl EventChannel {
                 }
                 _ => Error::Transport(error),
             },
-            ChannelFault::Status(status) => Error::Status {
+            ChannelFault::Status {
                 status,
-                retry_after: None,
-            },
+                retry_after,
+            } => {
+                pause = retry_after;
+                Error::Status {
+                    status,
+                    retry_after,
+                }
+            }
             ChannelFault::Unreadable(EventParseError::Foreign) => Error::NotTheService,
             ChannelFault::Unreadable(error) => {
                 self.unreadable += 1;
@@ -334,11 +347,15 @@ impl EventChannel {
                 Error::malformed("wsc", source)
             }
         };
-        self.later(now, cause);
+        self.later(now, cause, pause);
     }
 
-    fn later(&mut self, now: Instant, cause: Error) {
-        let delay = self.backoff.next(&mut self.random);
+    /// Asks again after the back-off, and not before the pause that the service asked for. No pause
+    /// is longer than a command would be tried for: a channel that a broken gateway sent away for a
+    /// day looks like one without news.
+    fn later(&mut self, now: Instant, cause: Error, pause: Option<Duration>) {
+        let pause = pause.unwrap_or_default().min(self.config.retry.deadline);
+        let delay = self.backoff.next(&mut self.random).max(pause);
         self.state = State::Ready(now.checked_add(delay));
         self.events
             .push_back(ChannelEvent::Retrying { delay, cause });

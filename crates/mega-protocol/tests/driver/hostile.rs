@@ -262,3 +262,18 @@ fn an_observer_is_not_called_while_a_panic_unwinds() {
     assert_eq!(calls.load(Ordering::Relaxed), 0);
     assert!(!unwinding.load(Ordering::Relaxed));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_the_service_asks_for_is_kept_by_the_event_channel_too() {
+    let (api, transport, _requests) = scripted();
+    transport.reply_with(429, &[("retry-after", "90")], "");
+    transport.reply_with(503, &[("Retry-After", "86400")], "");
+    transport.reply(200, r#"{"sn":"AAAAAAAAAAI"}"#);
+    let before = tokio::time::Instant::now();
+    let mut events = api.events("AAAAAAAAAAE".parse().unwrap());
+    events.next_batch().await.unwrap();
+    // A pause of a day is cut to the deadline of commands.
+    let waited = before.elapsed();
+    assert!(waited >= Duration::from_secs(90 + 300), "{waited:?}");
+    assert!(waited < Duration::from_secs(90 + 301), "{waited:?}");
+}

@@ -8,3 +8,4 @@ mod outbox;
 mod reqwest;
 mod scripted;
 mod support;
+mod tls_damage;

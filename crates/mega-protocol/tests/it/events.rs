@@ -219,10 +219,35 @@ fn a_busy_service_is_asked_again_from_the_same_position() {
         bench.reply(body);
         assert_eq!(bench.request().unwrap(), first);
     }
-    bench.report(Err(ChannelFault::Status(500)));
+    bench.report(status(500, None));
     assert_eq!(bench.request().unwrap(), first);
     bench.report(read("<html>").map_err(ChannelFault::Unreadable));
     assert_eq!(bench.request().unwrap(), first);
+}
+
+fn status(status: u16, retry_after: Option<u64>) -> Result<EventReply, ChannelFault> {
+    Err(ChannelFault::Status {
+        status,
+        retry_after: retry_after.map(Duration::from_secs),
+    })
+}
+
+#[test]
+fn a_pause_that_the_service_asks_for_is_kept_within_the_deadline_of_commands() {
+    for (asked, kept) in [(7, 7), (300, 300), (24 * 3600, 300)] {
+        let mut bench = Bench::session();
+        let first = bench.request().unwrap();
+        let start = bench.now;
+        bench.report(status(503, Some(asked)));
+        assert_eq!(bench.request().unwrap(), first);
+        let waited = bench.now - start;
+        assert_eq!(waited, Duration::from_secs(kept), "asked for {asked} s");
+        // It is kept once, and not for every fault after it.
+        let start = bench.now;
+        bench.report(status(503, None));
+        bench.request().unwrap();
+        assert!(bench.now - start < Duration::from_secs(1));
+    }
 }
 
 #[test]
