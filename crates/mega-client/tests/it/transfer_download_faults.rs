@@ -301,3 +301,21 @@ async fn tr_8_a_used_up_transfer_quota_fails_with_the_time_or_is_waited_for() {
         .add(Fault::lane(Lane::Download).bandwidth(1));
     assert!(mega.read("/file").await.unwrap() == bytes);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lim_12_a_connection_that_breaks_with_a_buffer_half_full_locks_nobody_out() {
+    let place = Place::new().await;
+    // Room for one buffer and a bit, and one request at a time: who has the buffer must not wait for who has the request.
+    let limits = TransferLimits::default()
+        .connections_per_file(3)
+        .requests_at_once(1)
+        .buffer_bytes(2 << 20);
+    let mega = signed_in_with(&place, limits).await;
+    let bytes = content(6_000_000);
+    mega.write("/file", bytes.clone()).await.unwrap();
+    let cut = Fault::lane(Lane::Download).cut_at(700_000).times(4);
+    place.server.faults().add(cut);
+    let read = std::future::IntoFuture::into_future(mega.read("/file"));
+    let read = tokio::time::timeout(Duration::from_secs(60), read).await;
+    assert!(read.expect("it hangs").unwrap() == bytes);
+}
