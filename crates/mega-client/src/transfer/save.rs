@@ -97,7 +97,7 @@ pub(crate) async fn save(
         let proof = fetched.map_err(|error| error.about(to.path.display().to_string()))?;
         let path = blocking(move || {
             let path = place(&mut unfinished.partial, &to, sync);
-            if unfinished.partial.is_placed() {
+            if unfinished.partial.is_placed() || matches!(path, Ok(None)) {
                 unfinished.discard();
             }
             path
