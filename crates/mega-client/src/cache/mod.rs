@@ -179,6 +179,17 @@ impl Cache {
     }
 }
 
+/// A write that is under way. Over when this is dropped, also if it was never begun or has come to no good end.
+struct Busy(Client);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if let Some(cache) = &self.0.inner.cache {
+            cache.busy.store(false, Ordering::SeqCst);
+        }
+    }
+}
+
 impl Client {
     /// Writes the cache if that has not been done lately. Does not wait.
     pub(crate) fn keep_soon(&self) {
@@ -188,9 +199,9 @@ impl Client {
         if !cache.is_due() || cache.busy.swap(true, Ordering::SeqCst) {
             return;
         }
-        let client = self.clone();
+        let busy = Busy(self.clone());
         // A runtime that shuts down lets it end first; what it does not write comes with the events.
-        drop(crate::chance::spawn_blocking(move || client.keep_now()));
+        drop(crate::chance::spawn_blocking(move || busy.0.keep_now()));
     }
 
     /// Writes the cache, on a thread where that is allowed.
@@ -222,7 +233,6 @@ impl Client {
             }
         };
         *cache.not_before() = Some(Instant::now() + pause);
-        cache.busy.store(false, Ordering::SeqCst);
     }
 
     /// Writes what the [cache](crate::ClientBuilder::cache_dir) lacks, and ends this handle. The session stays open: [`sign_out`](Self::sign_out)

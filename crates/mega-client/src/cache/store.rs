@@ -68,7 +68,11 @@ impl FileStore {
 
 impl Store for FileStore {
     fn read(&mut self) -> io::Result<Option<Box<dyn Read + Send>>> {
-        match File::open(&self.path) {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, NO_WAITING);
+        match options.open(&self.path) {
             // A pipe or a device of this name would never end.
             Ok(file) if !file.metadata()?.is_file() => Err(io::Error::other("it is no file")),
             Ok(file) => Ok(Some(Box::new(file))),
@@ -125,8 +129,10 @@ impl Store for FileStore {
 
     fn remove(&mut self) -> io::Result<()> {
         self.writing = None;
-        for path in [&self.fresh, &self.path] {
-            match std::fs::remove_file(path) {
+        // Both are tried, whatever becomes of the first.
+        let removed = [&self.fresh, &self.path].map(std::fs::remove_file);
+        for removed in removed {
+            match removed {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
@@ -135,11 +141,40 @@ impl Store for FileStore {
     }
 }
 
+/// Opening a pipe does not wait for its other end.
+#[cfg(unix)]
+const NO_WAITING: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+
 impl Drop for FileStore {
     fn drop(&mut self) {
         if self.writing.take().is_some() {
             // Half of a successor is of no use to anybody.
             let _gone = std::fs::remove_file(&self.fresh);
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_in_the_place_of_the_cache_keeps_nobody_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = FileStore::open(folder.path(), "cache").unwrap();
+        let pipe = folder.path().join("cache");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        assert!(store.read().is_err());
+    }
+
+    #[test]
+    fn the_cache_is_deleted_also_when_what_lies_beside_it_cannot_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = FileStore::open(folder.path(), "cache").unwrap();
+        std::fs::write(folder.path().join("cache"), "secret").unwrap();
+        std::fs::create_dir(folder.path().join("cache.new")).unwrap();
+        assert!(store.remove().is_err());
+        assert!(!folder.path().join("cache").exists());
     }
 }

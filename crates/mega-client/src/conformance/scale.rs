@@ -373,8 +373,11 @@ async fn tr_7(cx: Cx) -> Checked {
     )?;
     // A limit on what is moved: whoever counts, stops it.
     let (client, progress) = (slow(&cx, 500_000).await?, Progress::new());
+    // The content is never complete: what has arrived as a whole may become a file before anybody stops it.
+    let reader = Reader::new(content(2_500_000, 85), 65_536, End::Stuck);
     let upload = client
-        .write(cx.path("large"), content(3_000_000, 85))
+        .write_from(cx.path("large"), reader)
+        .size(6_000_000)
         .progress(&progress);
     let stop = after(&progress, 100_000, || progress.cancel());
     let (stopped, ()) = tokio::join!(cx.go(upload), stop);

@@ -9,12 +9,12 @@ use super::locks::{KeyGuard, KeyedLocks};
 use super::name::Name;
 use super::put::NewFile;
 use super::trash::{bin_for, half_replaced};
-use crate::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::{Node, NodeKind};
 use crate::target::Duplicates;
 use crate::tree::Tree;
 use crate::tree::arena::Index;
+use crate::{Client, Progress};
 
 /// What to do when the target has a node of the same name already.
 ///
@@ -98,6 +98,8 @@ pub(super) struct Claim<'a> {
     pub(super) rule: OnConflict,
     /// Which of several nodes is replaced.
     pub(super) duplicates: Duplicates,
+    /// The one of them that the caller named itself, whatever that rule says.
+    pub(super) named: Option<NodeHandle>,
     /// Who wants the name may have it already.
     pub(super) except: Option<NodeHandle>,
     /// Whether a replaced file can become a version.
@@ -162,8 +164,15 @@ impl Claim<'_> {
             .copied()
             .filter(|&index| tree.record(index).is_some_and(|record| record.kind == kind))
             .collect();
+        let handle = |index: &Index| tree.record(*index).map(|record| record.handle);
+        let named = self.named.and_then(|named| {
+            same.iter()
+                .copied()
+                .find(|index| handle(index) == Some(named))
+        });
         let age = |index: &Index| tree.record(*index).map_or(0, |record| record.created);
-        let old = match (same.as_slice(), self.duplicates) {
+        let one = named.as_ref().map(std::slice::from_ref);
+        let old = match (one.unwrap_or(&same), self.duplicates) {
             ([], _) => {
                 return Err(match kind {
                     NodeKind::File => Error::new(ErrorKind::IsADirectory, "a folder has the name"),
@@ -215,9 +224,12 @@ impl Claim<'_> {
 impl Client {
     /// Makes files of finished uploads in one folder, by the rule for names that are taken. One result for each, in order.
     ///
-    /// The names are locked, the tree is brought up to date, and only then is it decided what each file replaces (RTY-10). `replaces`
-    /// of the files is set here. What a rule sends to the rubbish bin goes there after the new file exists. With [`OnConflict::Skip`] the result is
+    /// The names are locked, the tree is brought up to date, and only then is it decided what each file replaces (RTY-10): if its `replaces`
+    /// is one of those that have the name, that one. What a rule sends to the rubbish bin goes there after the new file exists. With [`OnConflict::Skip`] the result is
     /// what was there; whether a file is the same one, for [`OnConflict::Update`], is for the caller to find out before.
+    ///
+    /// Who cancels `progress` before the request leaves gets [`Cancelled`](ErrorKind::Cancelled) for each; from then on it is too late, and each
+    /// result says what became of the file (P3).
     ///
     /// Cancel safety: as for [`Client::put_files`].
     pub(crate) async fn create_files(
@@ -225,14 +237,20 @@ impl Client {
         parent: NodeHandle,
         files: Vec<NewFile>,
         rule: OnConflict,
+        progress: &Progress,
     ) -> Vec<Result<Node>> {
         let keys = files
             .iter()
             .map(|file| (parent, Box::from(file.name.as_slice())));
-        let _names = self.inner.fs.names.lock_all(keys).await;
-        if let Err(error) = self.catch_up().await {
-            return super::bulk::for_all(error, files.len());
-        }
+        let keys: Vec<_> = keys.collect();
+        let ready = progress.unless_cancelled(async {
+            let names = self.inner.fs.names.lock_all(keys).await;
+            self.catch_up().await.map(|()| names)
+        });
+        let _names = match ready.await {
+            Ok(names) => names,
+            Err(error) => return super::bulk::for_all(error, files.len()),
+        };
         let mut results: Vec<Option<Result<Node>>> = Vec::new();
         results.resize_with(files.len(), || None);
         let mut waiting: Vec<(usize, NewFile)> = files.into_iter().enumerate().collect();
@@ -289,6 +307,7 @@ impl Client {
                 file: true,
                 rule,
                 duplicates: self.options().duplicates,
+                named: file.replaces,
                 except: None,
                 versions: true,
             };

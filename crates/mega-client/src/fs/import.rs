@@ -140,6 +140,7 @@ impl Import {
                 file: top.file,
                 rule: self.to.rule,
                 duplicates: client.options().duplicates,
+                named: None,
                 except: None,
                 versions: true,
             }

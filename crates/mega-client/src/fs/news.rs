@@ -40,7 +40,7 @@ impl Client {
     /// dropped before has left under way.
     ///
     /// Cancel safe.
-    pub(super) async fn catch_up(&self) -> Result<()> {
+    pub(crate) async fn catch_up(&self) -> Result<()> {
         let look = || async {
             let patience = self.options().deadline.max(LEAST_PATIENCE);
             let orphans = self.api().orphans_settled();

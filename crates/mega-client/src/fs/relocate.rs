@@ -208,6 +208,7 @@ impl Client {
                         file: record.kind == NodeKind::File,
                         rule: wanted.rule,
                         duplicates: self.options().duplicates,
+                        named: None,
                         except: Some(wanted.node),
                         // A moved file keeps its own versions and cannot take over others.
                         versions: false,

@@ -3,6 +3,7 @@
 //! Whoever waits for something is noted: a call for its own effect, a stream of changes for everything. As long as somebody is, one task drives
 //! the channel for all of them; so it goes on even where the one who waits is not polled for a while. With the last of them the task ends.
 
+mod driver;
 mod past;
 mod reload;
 mod wants;
@@ -13,9 +14,8 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{Stream, StreamExt};
 use mega_protocol::events::{ChannelEnd, EventBatch};
 use mega_protocol::transport::TransportError;
 use mega_protocol::{EventStream, SequenceNumber, SequenceTag, SessionId, UserHandle};
@@ -23,8 +23,9 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
+use self::driver::Driver;
 use self::past::Past;
-use self::wants::{Seat, Stopped, Wants};
+use self::wants::{Stopped, Wants};
 use crate::Client;
 use crate::change::Change;
 use crate::client::Identity;
@@ -406,125 +407,8 @@ impl Follower {
     }
 }
 
-/// Drives the channel as long as somebody waits.
-struct Driver {
-    client: Client,
-    seat: Seat,
-    channel: Option<EventStream>,
-    /// The account's keys being read, which another client has changed.
-    learning: Option<BoxFuture<'static, ()>>,
-    /// Why it stops, if that is before its time. Also said when the runtime is shut down around it.
-    verdict: Option<Stopped>,
-}
-
-impl Driver {
-    fn new(client: Client, seat: Seat) -> Self {
-        let channel = client.inner.pump.channel().take();
-        Self {
-            client,
-            seat,
-            channel,
-            learning: None,
-            verdict: Some(Stopped::shut_down()),
-        }
-    }
-
-    async fn run(mut self) {
-        let pump = &self.client.inner.pump;
-        loop {
-            let applied = pump.applied.borrow().clone();
-            if !self.seat.needed(applied.as_ref()) {
-                self.verdict = None;
-                *pump.channel() = self.channel.take();
-                return;
-            }
-            tokio::select! {
-                biased;
-                () = pump.wants.nudge.notified() => {}
-                () = learnt(self.learning.as_mut()) => self.learning = None,
-                turned = turn(&self.client, &mut self.channel) => if let Err(error) = turned {
-                    self.verdict = Some(Stopped::because(error));
-                    return;
-                } else if self.learning.is_none() && self.client.account_keys_are_news() {
-                    // Beside the channel: whoever changes the keys meanwhile needs its news.
-                    self.learning = Some(self.client.clone().follow_account_keys_later().boxed());
-                }
-            }
-        }
-    }
-}
-
-async fn learnt(learning: Option<&mut BoxFuture<'static, ()>>) {
-    match learning {
-        Some(learning) => learning.await,
-        None => std::future::pending().await,
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        if let Some(verdict) = self.verdict.take() {
-            self.seat.leave();
-            self.client.inner.pump.stopped.send_replace(verdict);
-        }
-    }
-}
-
-/// Fetches and applies one batch, or loads the tree anew.
-///
-/// Cancel safety: what was not applied is asked for again.
-async fn turn(client: &Client, channel: &mut Option<EventStream>) -> Result<()> {
-    let pump = &client.inner.pump;
-    if pump.must_reload() {
-        // RTY-12, EVT-6: news that ask for another load each time must not load it for ever.
-        if pump.fruitless.load(Ordering::SeqCst) >= FRUITLESS {
-            pump.fruitless.store(0, Ordering::SeqCst);
-            return Err(senseless());
-        }
-        client.load_anew().await?;
-        pump.fruitless.fetch_add(1, Ordering::SeqCst);
-        return Ok(());
-    }
-    let position = client.position()?;
-    let session = client.session_in_use();
-    let name = client.api().identity();
-    // A refresh may have overtaken the channel, or another session been opened.
-    let stream = match channel {
-        Some(stream) if stream.position() == position && *stream.identity() == name => stream,
-        _ => channel.insert(client.api().events(position)),
-    };
-    match stream.next_batch().await {
-        Ok(batch) => {
-            if client.apply(position, &batch) == Fate::Old {
-                // The channel believes what it was told; a fresh one asks where the tree is.
-                *channel = None;
-            }
-            Ok(())
-        }
-        Err(ChannelEnd::Reload) => {
-            *channel = None;
-            client.demand_reload();
-            Ok(())
-        }
-        Err(end) => {
-            *channel = None;
-            // A service that ends every session at once would have us sign in for ever.
-            if end == ChannelEnd::SessionEnded
-                && !client.inner.pump.renewed.swap(true, Ordering::SeqCst)
-                && client.renewed_after(end, session.as_ref()).await?
-            {
-                return Ok(());
-            }
-            Err(channel_error(end))
-        }
-    }
-}
-
 /// How often one refresh has the tree loaded: once if need be, and once if it found a load under way.
 const RELOADS: u32 = 2;
-
-/// How often the tree is loaded for those who follow the news, a minute apart, without any of the news being understood.
-const FRUITLESS: u32 = 3;
 
 fn senseless() -> Error {
     let text = "the news make no sense, although the tree was loaded anew";

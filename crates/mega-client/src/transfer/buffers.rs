@@ -125,7 +125,7 @@ impl Buffers {
             .saturating_add(bytes);
         self.shared.peak.fetch_max(now, Ordering::AcqRel);
         Buffer {
-            data: self.shared.recycled(len),
+            data: self.shared.recycled(len, now),
             held: bytes,
             permit,
             home: Arc::clone(&self.shared),
@@ -178,15 +178,24 @@ impl Shared {
         (self.settle(&mut permit) == 0).then_some(Some(permit))
     }
 
-    fn recycled(&self, len: usize) -> Vec<u8> {
+    /// An empty buffer, a kept one if it fits. What is kept beyond the budget, with so much in use now, is let go.
+    fn recycled(&self, len: usize, in_use: usize) -> Vec<u8> {
+        let budget = self.size().units.saturating_mul(UNIT);
+        let mut free = self.free();
         if len >= KEPT {
-            let mut free = self.free();
             if let Some(at) = free.iter().position(|buffer| buffer.capacity() >= len) {
                 return free.swap_remove(at);
             }
             // What is there is too short for the work at hand.
             free.pop();
         }
+        let mut kept: usize = free.iter().map(Vec::capacity).sum();
+        while kept.saturating_add(in_use) > budget
+            && let Some(buffer) = free.pop()
+        {
+            kept = kept.saturating_sub(buffer.capacity());
+        }
+        drop(free);
         Vec::with_capacity(len)
     }
 
@@ -335,6 +344,27 @@ mod tests {
         assert_eq!(again.as_ptr(), place);
         drop((again, other));
         assert!(buffers.shared.free.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn lim_12_what_is_kept_makes_room_for_what_is_handed_out() {
+        let buffers = Buffers::new(4 << 20);
+        let held = |buffers: &Buffers| {
+            let kept: usize = buffers.shared.free().iter().map(Vec::capacity).sum();
+            kept + buffers.in_use()
+        };
+        let other = buffers.take(1).await;
+        let large = [buffers.take(1 << 20).await, buffers.take(1 << 20).await];
+        drop(large);
+        assert_eq!(held(&buffers), (2 << 20) + UNIT, "both are kept");
+        // Short ones are not taken from those.
+        let mut short = Vec::new();
+        while let Some(buffer) = buffers.take(128 << 10).now_or_never() {
+            short.push(buffer);
+            assert!(held(&buffers) <= 4 << 20, "{}", held(&buffers));
+        }
+        assert_eq!(short.len(), 31);
+        drop((other, short));
     }
 
     #[tokio::test]

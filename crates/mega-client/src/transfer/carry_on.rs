@@ -63,9 +63,17 @@ impl UploadJournal {
     /// Removes the journal once its upload is a node, or can never become one; keeps it while another try may
     /// help.
     pub(crate) fn settle<T>(&self, made: &Result<T>) {
-        let again = made
-            .as_ref()
-            .is_err_and(|error| error.is_retryable() || error.kind() == ErrorKind::OutcomeUnknown);
+        // Also what a person can put right, or has stopped.
+        let again = made.as_ref().is_err_and(|error| {
+            error.is_retryable()
+                || matches!(
+                    error.kind(),
+                    ErrorKind::OutcomeUnknown
+                        | ErrorKind::Cancelled
+                        | ErrorKind::SessionExpired
+                        | ErrorKind::OverStorageQuota
+                )
+        });
         if !again {
             self.remove();
         }

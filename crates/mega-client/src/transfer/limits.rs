@@ -84,7 +84,8 @@ impl TransferLimits {
         self
     }
 
-    /// How many requests to storage hosts all transfers of the client have in flight together; at least 1.
+    /// How many requests to storage hosts all transfers of the client have in flight together, downloads and uploads counted
+    /// apart; at least 1.
     #[must_use]
     pub fn requests_at_once(mut self, count: usize) -> Self {
         self.requests_at_once = count.clamp(1, 4096);

@@ -114,7 +114,8 @@ impl Progress {
     }
 
     /// Stops all transfers that use this progress. Each ends with
-    /// [`ErrorKind::Cancelled`] and leaves nothing half done. Of a [call for many nodes](crate::BulkCall) no further item
+    /// [`ErrorKind::Cancelled`] and leaves nothing half done; an upload whose node is being made is done or fails as if nobody had
+    /// cancelled. Of a [call for many nodes](crate::BulkCall) no further item
     /// begins. It cannot be taken back.
     pub fn cancel(&self) {
         self.shared.cancelled.store(true, Ordering::Release);

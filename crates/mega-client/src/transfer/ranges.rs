@@ -74,7 +74,8 @@ pub(crate) async fn fetch_ciphertext(
         return Ok(piece);
     }
     let mut retry = Retry::new(shared.limits());
-    loop {
+    // A connection may also break behind the last byte.
+    while u64::try_from(piece.len()).unwrap_or(u64::MAX) < len {
         let before = piece.len();
         let mut generation = 0;
         let failure = match addresses.current().await {
@@ -112,7 +113,7 @@ async fn stream(
         .saturating_add(u64::try_from(piece.len()).unwrap_or(0));
     let mut body = shared
         .wire()
-        .get(addresses, address, start..range.end, false)
+        .get(addresses, address, start..range.end)
         .await?;
     while let Some(frame) = body.next().await? {
         shared.pace_down(frame.len()).await;

@@ -35,6 +35,11 @@ impl Failure {
     pub(crate) fn again(error: Error) -> Self {
         Self::new(Remedy::Again, error)
     }
+
+    /// Whether the service says how long to wait: then that may be long, and nothing is to be held meanwhile that others need.
+    pub(crate) fn is_long(&self) -> bool {
+        matches!(self.remedy, Remedy::Wait(_)) || self.error.retry_after().is_some()
+    }
 }
 
 impl From<Error> for Failure {
@@ -44,7 +49,7 @@ impl From<Error> for Failure {
 }
 
 /// Counts the failures in a row of one request and waits between them: exponentially longer, with
-/// full jitter, 250 ms to 32 s, anew after every success (RTY-11).
+/// full jitter, 250 ms to 32 s, anew after every success (RTY-11). What the service says to wait is waited, up to a bound (RTY-12).
 #[derive(Debug)]
 pub(crate) struct Retry {
     limits: TransferLimits,
@@ -100,9 +105,12 @@ impl Retry {
                 tracing::debug!(?remedy, failures = self.failures, %error, "a request to storage is tried again");
                 // An expired address is the normal end of a long transfer: no need to wait.
                 if !(remedy == Remedy::NewAddress && self.failures == 1) {
-                    let wait = error
-                        .retry_after()
-                        .unwrap_or_else(|| jittered(self.failures));
+                    let wait = match error.retry_after() {
+                        // The caller may wait so long; the error says how long.
+                        Some(told) if told > LONGEST_TOLD => return Err(error),
+                        Some(told) => told,
+                        None => jittered(self.failures),
+                    };
                     tokio::time::sleep(wait).await;
                 }
                 Ok(remedy)
@@ -110,6 +118,9 @@ impl Retry {
         }
     }
 }
+
+/// When the service says to come back later than this, the transfer fails and says when.
+const LONGEST_TOLD: Duration = Duration::from_secs(300);
 
 /// A random time up to 250 ms, 500 ms, 1 s and so on, 32 s at most.
 fn jittered(failures: u32) -> Duration {
@@ -181,6 +192,21 @@ mod tests {
         assert_eq!(retry.pause(failure()).await.unwrap(), Remedy::NewAddress);
         assert_eq!(start.elapsed(), Duration::from_secs(200));
         assert!(retry.pause(failure()).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rty_12_what_the_service_says_to_wait_is_waited_only_up_to_a_bound() {
+        let told = |seconds| {
+            let wait = Some(Duration::from_secs(seconds));
+            Failure::again(network().with_retry_after(wait))
+        };
+        let mut retry = Retry::new(TransferLimits::default());
+        let start = tokio::time::Instant::now();
+        assert_eq!(retry.pause(told(300)).await.unwrap(), Remedy::Again);
+        assert_eq!(start.elapsed(), Duration::from_secs(300));
+        let error = retry.pause(told(24 * 3600)).await.unwrap_err();
+        assert_eq!(start.elapsed(), Duration::from_secs(300));
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(24 * 3600)));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::integrity::IntegrityPolicy;
 use super::local::blocking;
+use super::progress::Progress;
 use super::publish::Spot;
 use super::save::same_time;
 use super::source::LocalFile;
@@ -24,9 +25,10 @@ pub(super) async fn copied(
     spot: &Spot,
     rule: OnConflict,
     modified: Option<SystemTime>,
+    progress: &Progress,
 ) -> Result<Option<Node>> {
     let (wanted, found) = (path.to_path_buf(), client.clone());
-    let same = blocking(move || {
+    let looking = blocking(move || {
         let local = LocalFile::open(&wanted)?;
         let candidates = found.with_tree(|tree, _| {
             let indices = tree.indices().filter(|index| {
@@ -48,13 +50,15 @@ pub(super) async fn copied(
             }
         }
         Ok::<_, Error>(None)
-    })
-    .await??;
-    let Some((node, modified)) = same else {
+    });
+    let same = progress.unless_cancelled(async { looking.await? });
+    let Some((node, modified)) = same.await? else {
         return Ok(None);
     };
     let name = String::from_utf8_lossy(&SHOWN.encode(&spot.name)).into_owned();
-    let folder = client.folder_of(&spot.folder).await?;
+    let folder = progress.unless_cancelled(client.folder_of(&spot.folder));
+    let folder = folder.await?;
+    // From here on it is too late to cancel: the result says what became of it (P3).
     let copy = client.copy(&node, folder).rename(name).on_conflict(rule);
     let copy = copy.await?.node().clone();
     match modified {

@@ -57,6 +57,7 @@ pub(crate) async fn save(
         return Ok(receipt);
     }
     let sync = shared.limits().syncs();
+    let wanted = to.path.clone();
     let mut resumed = 0;
     let (proof, path) = if file.size <= TransferLimits::SMALL_FILE {
         // One step on another thread instead of several; the content is verified before it is written.
@@ -95,14 +96,22 @@ pub(crate) async fn save(
         }
         let proof = fetched.map_err(|error| error.about(to.path.display().to_string()))?;
         let path = blocking(move || {
-            let path = place(&mut unfinished.partial, &to, sync)?;
-            unfinished.discard();
-            Ok::<_, Error>(path)
+            let path = place(&mut unfinished.partial, &to, sync);
+            if unfinished.partial.is_placed() || matches!(path, Ok(None)) {
+                unfinished.discard();
+            }
+            path
         })
         .await??;
         (proof, path)
     };
     let Proof { integrity, length } = proof;
+    let Some(path) = path else {
+        // It came while the file was on its way, and is to be left alone.
+        meter.restart();
+        let (unseen, unproven) = (Integrity::Unverified, LengthProof::AssertedByServer);
+        return Ok(was_there(file, wanted, unseen, unproven));
+    };
     Ok(Receipt {
         bytes: file.size,
         integrity,
@@ -177,17 +186,7 @@ async fn look(
     let Some(found) = found else {
         return Ok(None);
     };
-    let there = |integrity, length| {
-        let (bytes, path) = (file.size, to.path.clone());
-        Ok(Some(Receipt {
-            bytes,
-            integrity,
-            length,
-            path,
-            skipped: true,
-            resumed: 0,
-        }))
-    };
+    let there = |integrity, length| Ok(Some(was_there(file, to.path.clone(), integrity, length)));
     match to.existing {
         Existing::Fail => Err(already_exists(&to.path)),
         Existing::Skip => there(Integrity::Unverified, LengthProof::AssertedByServer),
@@ -205,17 +204,17 @@ async fn look(
                 let Ok(local) = folder.open_file(&name) else {
                     return Ok::<_, Error>(None);
                 };
-                match verify::compare(&local, &wanted, policy, None)? {
-                    Verdict::Equal(integrity) => {
+                match verify::compare_with_length(&local, &wanted, policy, None)? {
+                    (Verdict::Equal(integrity), length) => {
                         // What is proven equal may still have another time.
-                        Ok(Some((integrity, local)))
+                        Ok(Some((integrity, length, local)))
                     }
                     _ => Ok(None),
                 }
             })
             .await??;
             match same {
-                Some((integrity, local)) => {
+                Some((integrity, length, local)) => {
                     if let Some(modified) = to.modified
                         && !same_time(found.modified, modified)
                     {
@@ -225,7 +224,7 @@ async fn look(
                             return Ok(None);
                         }
                     }
-                    there(integrity, LengthProof::Fingerprint)
+                    there(integrity, length)
                 }
                 None => Ok(None),
             }
@@ -233,32 +232,54 @@ async fn look(
     }
 }
 
-/// Gives the complete file its name.
-fn place(partial: &mut PartialFile, to: &Destination, sync: bool) -> Result<PathBuf> {
+/// What is said of a file that was left as it was.
+fn was_there(
+    file: &RemoteFile,
+    path: PathBuf,
+    integrity: Integrity,
+    length: LengthProof,
+) -> Receipt {
+    Receipt {
+        bytes: file.size,
+        integrity,
+        length,
+        path,
+        skipped: true,
+        resumed: 0,
+    }
+}
+
+/// Gives the complete file its name; `None` if something came that is to be left alone.
+fn place(partial: &mut PartialFile, to: &Destination, sync: bool) -> Result<Option<PathBuf>> {
     let path = name_it(partial, to, sync)?;
-    if sync && to.sync_folder {
-        to.folder
-            .sync()
-            .map_err(|error| unwritable(&to.path, error))?;
+    if path.is_some() && sync && to.sync_folder {
+        to.folder.sync().map_err(|error| {
+            let text =
+                "the local file is complete, but its folder could not be flushed to the disk";
+            local_error(text, &to.path, error)
+        })?;
     }
     Ok(path)
 }
 
-fn name_it(partial: &mut PartialFile, to: &Destination, sync: bool) -> Result<PathBuf> {
+fn name_it(partial: &mut PartialFile, to: &Destination, sync: bool) -> Result<Option<PathBuf>> {
     let failed = |error| unwritable(&to.path, error);
     match to.existing {
         Existing::Overwrite | Existing::Update => {
             partial
                 .place(&to.name, true, to.modified, sync)
                 .map_err(failed)?;
-            Ok(to.path.clone())
+            Ok(Some(to.path.clone()))
         }
         Existing::Fail | Existing::Skip => {
             match partial.place(&to.name, false, to.modified, sync) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    if to.existing == Existing::Skip {
+                        return Ok(None);
+                    }
                     Err(already_exists(&to.path).caused_by(error))
                 }
-                done => done.map(|()| to.path.clone()).map_err(failed),
+                done => done.map(|()| Some(to.path.clone())).map_err(failed),
             }
         }
         Existing::Rename => {
@@ -269,7 +290,9 @@ fn name_it(partial: &mut PartialFile, to: &Destination, sync: bool) -> Result<Pa
                         name = renamed(&to.name, number);
                     }
                     done => {
-                        return done.map(|()| to.path.with_file_name(name)).map_err(failed);
+                        return done
+                            .map(|()| Some(to.path.with_file_name(name)))
+                            .map_err(failed);
                     }
                 }
             }

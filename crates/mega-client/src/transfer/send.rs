@@ -130,7 +130,7 @@ async fn attempt(
         shared,
         url: &url,
         meter,
-        part_len: FIRST_PART,
+        part_len: FIRST_PART.min(largest_part(shared)),
         unanswered: BTreeSet::new(),
     };
     let mut posts = FuturesUnordered::new();
@@ -177,7 +177,7 @@ async fn attempt(
                 if let Some(made) = made {
                     let (sealer, part) = made?;
                     let there = match &earlier {
-                        Some(earlier) => known_token.is_some() || earlier.has(&part)?,
+                        Some(earlier) => earlier.has(&part, known_token.is_some())?,
                         None => false,
                     };
                     if there {
@@ -251,17 +251,17 @@ impl Resumed {
         end.checked_sub(sealer.offset())
     }
 
-    /// Whether the storage host has this part already.
+    /// Whether the storage host has this part already; it has all of them once it has given the token.
     ///
     /// # Errors
     ///
     /// If it is not the one that was made of the same key before: then the upload starts over with another
-    /// key (UL-4).
-    fn has(&self, part: &Part) -> Result<bool, Failure> {
+    /// key (UL-4). A node with the token of one content and the MAC of another could never be read.
+    fn has(&self, part: &Part, complete: bool) -> Result<bool, Failure> {
         match self.sealed_at(part.offset) {
-            None => Ok(false),
-            Some(macs) if macs == part.macs => Ok(self.answered.contains(&part.offset)),
-            Some(_) => {
+            None if !complete => Ok(false),
+            Some(macs) if macs == part.macs => Ok(complete || self.answered.contains(&part.offset)),
+            _ => {
                 let text = "the content is not the one that was sent in part earlier";
                 let error = Error::new(ErrorKind::SourceChanged, text);
                 Err(Failure::new(Remedy::StartOver, error))
@@ -328,9 +328,9 @@ impl<'a> Flight<'a> {
     fn answered(&mut self, answer: &Answer) {
         self.unanswered.remove(&answer.offset);
         // Larger requests as long as they are quick; each connection still has several to come.
-        let most = u64::try_from(self.shared.limits().buffers() / 8).unwrap_or(LARGEST_PART);
         if answer.took < QUICK {
-            self.part_len = self.part_len.saturating_mul(2).min(most.min(LARGEST_PART));
+            let most = largest_part(self.shared);
+            self.part_len = self.part_len.saturating_mul(2).min(most);
         } else if answer.took > SLOW {
             self.part_len = (self.part_len / 2).max(SMALLEST_PART);
         }
@@ -345,6 +345,12 @@ impl<'a> Flight<'a> {
             PartReply::Received => Err(no_token()),
         }
     }
+}
+
+/// The longest part that the buffers of this moment allow; a chunk is the least.
+fn largest_part(shared: &Shared) -> u64 {
+    let share = u64::try_from(shared.limits().buffers() / 8).unwrap_or(LARGEST_PART);
+    share.clamp(SMALLEST_PART, LARGEST_PART)
 }
 
 /// Sends one part once. Its bytes count as they leave, and not at all if it fails.

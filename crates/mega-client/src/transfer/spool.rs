@@ -31,7 +31,10 @@ impl Spool {
     pub(crate) async fn fill(start: Vec<u8>, mut reader: BoxedReader) -> Result<Self> {
         let file = blocking(|| {
             let folder = LocalDir::open(&std::env::temp_dir())?;
-            PartialFile::create(Arc::new(folder))
+            let mut file = PartialFile::create(Arc::new(folder))?;
+            // Nobody comes back for it, so it needs no name; then nothing is left of it when the process dies (PST-7).
+            file.give_up_name();
+            Ok::<_, std::io::Error>(file)
         })
         .await?
         .map_err(disk)?;
@@ -125,3 +128,18 @@ pub(crate) fn macs(error: InsertError) -> Error {
 
 /// How much is read before it is encrypted and written.
 const PIECE: u64 = 256 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn pst_7_a_content_that_waits_on_the_disk_has_no_name_that_a_dead_process_could_leave() {
+        let rest = Box::pin(std::io::Cursor::new(vec![2; 500_000]));
+        let spool = Spool::fill(vec![1; 100], rest).await.unwrap();
+        assert_eq!(spool.size(), 500_100);
+        assert!(!spool.file.is_named());
+        let mut read = vec![0; 500_100];
+        read_exact_at(&spool.ciphertext(), &mut read, 0).unwrap();
+    }
+}

@@ -89,6 +89,18 @@ pub(crate) enum Content {
     Reader(BoxedReader, Option<u64>),
 }
 
+impl Content {
+    /// The name that it has here, if it is a local file.
+    fn local_name(&self) -> Vec<u8> {
+        match self {
+            Self::Path(path) => path.file_name(),
+            _ => None,
+        }
+        .map(|name| local_bytes(name).into_owned())
+        .unwrap_or_default()
+    }
+}
+
 impl Upload {
     pub(crate) fn new(client: &Client, content: Content, target: Target) -> Self {
         Self {
@@ -105,7 +117,7 @@ impl Upload {
         }
     }
 
-    /// Shows how far it is, and lets somebody stop it.
+    /// Shows how far it is, and lets somebody stop it. Once the node is being made it is too late to stop: then the call tells what became of it.
     pub fn progress(mut self, progress: &Progress) -> Self {
         self.progress = progress.clone();
         self
@@ -210,14 +222,16 @@ impl Upload {
 
     /// Where it goes and by which rule, if all that can be told before it is sent allows it.
     pub(crate) fn check(&self) -> Result<(Spot, OnConflict)> {
+        let (spot, rule) = self.aim()?;
+        self.check_taken(&spot, rule)?;
+        Ok((spot, rule))
+    }
+
+    /// Where it goes and by which rule, whatever lies there.
+    fn aim(&self) -> Result<(Spot, OnConflict)> {
         let client = &self.client;
-        let local_name = match &self.content {
-            Content::Path(path) => path.file_name(),
-            _ => None,
-        };
-        let local_name = local_name.map(|name| local_bytes(name).into_owned());
         client.check_writer()?;
-        let spot = client.spot(&self.target, &local_name.unwrap_or_default())?;
+        let spot = client.spot(&self.target, &self.content.local_name())?;
         if self
             .expects
             .is_some_and(|file| client.file_node(&file.into()).is_err())
@@ -230,19 +244,34 @@ impl Upload {
         } else {
             self.conflict
         };
-        if let Folder::Known(folder) = spot.folder {
-            client.check_name(folder, &spot.name, rule)?;
-        }
         Ok((spot, rule))
     }
 
+    fn check_taken(&self, spot: &Spot, rule: OnConflict) -> Result<()> {
+        match spot.folder {
+            Folder::Known(folder) => self.client.check_name(folder, &spot.name, rule),
+            Folder::ToMake(_) => Ok(()),
+        }
+    }
+
+    /// Everything but the making of the node ends as soon as somebody cancels. While that is under way it is too late: then the result says
+    /// what became of it (P3).
     async fn run(self) -> Result<Node> {
-        let (spot, rule) = self.check()?;
+        let progress = self.progress.clone();
+        progress
+            .unless_cancelled(std::future::ready(Ok(())))
+            .await?;
+        let (mut spot, rule) = self.aim()?;
+        let taken = match self.check_taken(&spot, rule) {
+            Err(error) if self.journal.is_none() => return Err(error),
+            // An earlier run may have taken the name itself.
+            taken => taken,
+        };
         let Self {
             client,
             content,
             target,
-            progress,
+            progress: _,
             conflict: _,
             modified,
             skip_identical,
@@ -254,14 +283,17 @@ impl Upload {
             Content::Path(path) => Some(path.clone()),
             _ => None,
         };
-        if let Folder::Known(folder) = spot.folder {
-            let there = client.children_named(folder, &spot.name);
-            let file = there.into_iter().find(Node::is_file);
+        if let (Folder::Known(folder), Ok(())) = (&spot.folder, &taken) {
+            let there = client.children_named(*folder, &spot.name);
+            let meant = |node: &Node| spot.replaces.is_none_or(|named| named == node.handle());
+            let file = there.into_iter().find(|node| node.is_file() && meant(node));
             let known = (skip_identical || rule == OnConflict::Update)
                 .then(|| Known::of(&content))
                 .flatten();
             if let (Some(node), Some(known)) = (file, known)
-                && lies_there(&client, known, &node, rule, modified).await?
+                && progress
+                    .unless_cancelled(lies_there(&client, known, &node, rule, modified))
+                    .await?
             {
                 if let (Some(journals), Some(path)) = (journal, local_path) {
                     let forgotten = client.forget_upload(journals, path, target.to_string());
@@ -274,9 +306,10 @@ impl Upload {
             }
         }
         if copy_identical
+            && taken.is_ok()
             && expects.is_none()
             && let Some(path) = &local_path
-            && let Some(node) = copied(&client, path, &spot, rule, modified).await?
+            && let Some(node) = copied(&client, path, &spot, rule, modified, &progress).await?
         {
             if let Some(journals) = journal {
                 let forgotten = client.forget_upload(journals, path.clone(), target.to_string());
@@ -287,11 +320,15 @@ impl Upload {
             progress.file_done();
             return Ok(node);
         }
-        let mut source = match content {
-            Content::Path(path) => Source::open(path).await?,
-            Content::Bytes(bytes) => Source::Memory(bytes),
-            Content::Reader(reader, size) => Source::read(reader, size).await?,
+        let local_name = content.local_name();
+        let opening = async {
+            Ok(match content {
+                Content::Path(path) => Source::open(path).await?,
+                Content::Bytes(bytes) => Source::Memory(bytes),
+                Content::Reader(reader, size) => Source::read(reader, size).await?,
+            })
         };
+        let mut source = progress.unless_cancelled(opening).await?;
         progress.expect(1, source.size());
         let modified = unix_time(modified.or(source.modified()));
         let meter = Meter::new(&progress);
@@ -303,14 +340,17 @@ impl Upload {
                     ));
                 };
                 let open = client.upload_journal(folder, local.same(), target.to_string());
-                let (journal, resumed) = open.await?;
+                let (journal, resumed) = progress.unless_cancelled(open).await?;
                 (Some(journal), resumed)
             }
             None => (None, None),
         };
         if resumed.is_some() {
-            // Whether that run has made the node can only be told by a tree that is up to date.
-            client.refreshed().await?;
+            // Whether that run has made the node can only be told by a tree that is up to date, and when nothing of it is under way any more.
+            progress.unless_cancelled(client.catch_up()).await?;
+            if let Folder::ToMake(_) = spot.folder {
+                spot = client.spot(&target, &local_name)?;
+            }
         }
         if let (Some(journal), Some(resumed), Folder::Known(folder)) =
             (&journal, &resumed, &spot.folder)
@@ -320,6 +360,12 @@ impl Upload {
             meter.complete(source.size());
             progress.file_done();
             return Ok(node);
+        }
+        if let Err(error) = taken {
+            if let (Some(journal), None) = (&journal, &resumed) {
+                journal.remove();
+            }
+            return Err(error);
         }
         let mut resumed = resumed;
         let mut refusals = 0;
@@ -332,11 +378,15 @@ impl Upload {
                 journal.as_ref(),
                 resumed.take(),
             );
-            let sent = sending.await?;
-            let folder = client.folder_of(&spot.folder).await?;
+            let sent = progress.unless_cancelled(sending).await?;
+            let folder = progress.unless_cancelled(client.folder_of(&spot.folder));
+            let folder = folder.await?;
             let mut file = sent.into_file(spot.name.clone());
             file.expects = expects;
-            let mut made = client.create_files(folder, vec![file], rule).await;
+            file.replaces = spot.replaces;
+            let mut made = client
+                .create_files(folder, vec![file], rule, &progress)
+                .await;
             let node = made
                 .pop()
                 .unwrap_or_else(|| Err(Error::misuse("nothing was made")));
@@ -383,9 +433,8 @@ impl IntoFuture for Upload {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let progress = self.progress.clone();
             let shown = self.shown();
-            let done = progress.unless_cancelled(self.run()).await;
+            let done = self.run().await;
             if let Ok(node) = &done {
                 tracing::debug!(node = %node.handle(), bytes = node.size(), "uploaded");
             }

@@ -10,12 +10,12 @@ use mega_crypto::content::{ContentVerifier, LocalMismatch, MacError};
 use mega_crypto::fingerprint::Fingerprint;
 
 use super::BoxFuture;
-use super::integrity::{Integrity, IntegrityPolicy};
+use super::integrity::{Integrity, IntegrityPolicy, LengthProof};
 use super::local::{Stamp, blocking, read_exact_at};
 use super::progress::{Meter, Progress};
 use super::remote::{RemoteFile, content_key, sample_crc};
 use super::source::LocalFile;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::{Client, Target};
 
 /// What a comparison of a local file with a remote one has found.
@@ -161,10 +161,21 @@ pub(crate) fn compare(
     policy: IntegrityPolicy,
     meter: Option<&Meter>,
 ) -> Result<Verdict> {
+    compare_with_length(local, remote, policy, meter).map(|(verdict, _)| verdict)
+}
+
+/// The same, and what an equal length rests on.
+pub(crate) fn compare_with_length(
+    local: &File,
+    remote: &RemoteFile,
+    policy: IntegrityPolicy,
+    meter: Option<&Meter>,
+) -> Result<(Verdict, LengthProof)> {
     let failed = |error| Error::io("the local file cannot be read", error);
+    let unproven = |verdict| Ok((verdict, LengthProof::AssertedByServer));
     let stamp = Stamp::of(&local.metadata().map_err(failed)?);
     if stamp.size != remote.size {
-        return Ok(Verdict::DifferentSize {
+        return unproven(Verdict::DifferentSize {
             local: stamp.size,
             remote: remote.size,
         });
@@ -176,16 +187,30 @@ pub(crate) fn compare(
             read_exact_at(local, sample, at)
         })
     });
-    if samples.is_err() {
-        return Ok(Verdict::DifferentContent);
-    }
+    let length = match samples {
+        Ok(length) => length,
+        Err(error) if error.kind() == ErrorKind::Integrity => {
+            return unproven(Verdict::DifferentContent);
+        }
+        // A file that cannot be read is neither equal nor different; but one that was cut since its size was taken is.
+        Err(error) => {
+            let now = local.metadata().map_err(failed)?.len();
+            if now == remote.size {
+                return Err(error);
+            }
+            return unproven(Verdict::DifferentSize {
+                local: now,
+                remote: remote.size,
+            });
+        }
+    };
     let mut verifier = ContentVerifier::new(&content_key(&remote.key).0, remote.size);
     let mut file = local;
     std::io::Seek::rewind(&mut file).map_err(failed)?;
     let mut piece = Vec::new();
     loop {
         if meter.is_some_and(Meter::is_cancelled) {
-            return Err(Error::new(crate::ErrorKind::Cancelled, "it was cancelled"));
+            return Err(Error::new(ErrorKind::Cancelled, "it was cancelled"));
         }
         piece.clear();
         let got = file.take(PIECE).read_to_end(&mut piece).map_err(failed)?;
@@ -197,7 +222,7 @@ pub(crate) fn compare(
             Err(LocalMismatch::Longer { .. }) => {
                 // It grew since its size was taken.
                 let local = local.metadata().map_err(failed)?.len();
-                return Ok(Verdict::DifferentSize {
+                return unproven(Verdict::DifferentSize {
                     local,
                     remote: remote.size,
                 });
@@ -210,7 +235,7 @@ pub(crate) fn compare(
             meter.add(u64::try_from(got).unwrap_or(0));
         }
     }
-    verdict(verifier, remote, policy)
+    Ok((verdict(verifier, remote, policy)?, length))
 }
 
 /// The same for a content in memory. It computes for as long as that takes.
@@ -296,3 +321,33 @@ pub(crate) fn proven_fingerprint(
 
 /// How much is read at once: enough chunks for the engine to work on side by side.
 const PIECE: u64 = 4 << 20;
+
+#[cfg(test)]
+mod tests {
+    use mega_crypto::FileKey;
+    use mega_crypto::fingerprint::{Crc, Fingerprint};
+    use mega_protocol::NodeHandle;
+    use mega_protocol::commands::DownloadSource;
+
+    use super::*;
+
+    #[test]
+    fn a_local_file_that_cannot_be_read_is_not_called_different() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, [7; 100]).unwrap();
+        let remote = RemoteFile {
+            source: DownloadSource::Node(NodeHandle::from_bytes([1; 6])),
+            size: 100,
+            key: FileKey::from_bytes(std::array::from_fn(|at| at as u8)).unwrap(),
+            fingerprint: Some(Fingerprint::new(Crc([9; 16]), 100, 0)),
+        };
+        let policy = IntegrityPolicy::default();
+        let readable = File::open(&path).unwrap();
+        let verdict = compare(&readable, &remote, policy, None).unwrap();
+        assert_eq!(verdict, Verdict::DifferentContent);
+        let unreadable = File::options().append(true).open(&path).unwrap();
+        let error = compare(&unreadable, &remote, policy, None).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+    }
+}

@@ -26,9 +26,11 @@ pub(crate) struct Wire {
     /// Whose session is used, and renewed when it has died.
     client: Weak<crate::client::Inner>,
     storage: Storage,
-    /// One place for each request to a storage host. Whoever has one waits for nothing but the host and
-    /// buffers, which are given back without one.
-    requests: Gate,
+    /// One place for each download. Whoever has one may wait for a buffer, so nobody who holds a buffer waits for a place: see
+    /// [`turn`](Self::turn).
+    downloads: Gate,
+    /// One place for each part that is sent, apart from the others: the part holds its buffer while it waits for a place.
+    uploads: Gate,
 }
 
 /// What a storage host says to a part.
@@ -47,13 +49,24 @@ impl Wire {
             api,
             client,
             storage,
-            requests: Gate::new(requests),
+            downloads: Gate::new(requests),
+            uploads: Gate::new(requests),
         }
     }
 
-    /// From now on so many requests at once.
+    /// From now on so many requests at once, each way.
     pub(crate) fn set_requests(&self, requests: usize) {
-        self.requests.resize(requests);
+        self.downloads.resize(requests);
+        self.uploads.resize(requests);
+    }
+
+    /// Waits for the place that a transfer needs for [`get`](Self::get). Open readers go without: a transfer that has a place may wait for what
+    /// a reader gives.
+    ///
+    /// A transfer that breaks off with a buffer half full keeps its place until it has filled it. If it gave it up, others could have all the
+    /// places and wait for buffers, and those who have the buffers for places.
+    pub(crate) async fn turn(&self) -> Place {
+        self.downloads.enter().await
     }
 
     /// Asks for a download address, and checks that the service speaks of the same file (DL-5).
@@ -111,21 +124,13 @@ impl Wire {
     /// Asks for a range, which is not empty. A connection on which nothing moves is given up by the driver
     /// (LIM-10).
     ///
-    /// `waits` is false for open readers: a transfer that holds a permit may wait for what a reader gives.
-    ///
     /// `addresses` is what `address` comes from. The six requests for a file in parts count as one.
     pub(crate) async fn get(
         &self,
         addresses: &Addresses,
         address: &Address,
         range: Range<u64>,
-        waits: bool,
     ) -> Result<Body, Failure> {
-        let turn = if waits {
-            Some(self.requests.enter().await)
-        } else {
-            None
-        };
         let kind = match address {
             Address::Whole(url) => {
                 let len = range.end.saturating_sub(range.start);
@@ -140,7 +145,7 @@ impl Wire {
                 BodyKind::Parts(Box::new(parts))
             }
         };
-        Ok(Body { kind, _turn: turn })
+        Ok(Body { kind })
     }
 
     /// Sends one part, with its checksum (UL-3).
@@ -150,7 +155,7 @@ impl Wire {
         part: &Part,
         progress: UploadProgress,
     ) -> Result<PartReply, Failure> {
-        let _turn = self.requests.enter().await;
+        let _turn = self.uploads.enter().await;
         let sent = self
             .storage
             .upload_part(url, part.offset, part.body.clone(), progress)
@@ -170,7 +175,6 @@ impl Wire {
 /// The body of a range, as it arrives: exactly as many bytes as were asked for, or an error (DL-5).
 pub(crate) struct Body {
     kind: BodyKind,
-    _turn: Option<Place>,
 }
 
 enum BodyKind {

@@ -84,3 +84,50 @@ async fn can_1_ul_10_dropped_and_cancelled_transfers_leave_nothing() {
     let other = place.sign_in().await;
     assert!(!other.exists("/dropped").await.unwrap());
 }
+
+/// Cancels as soon as the service has made a node, before anybody can hear of it.
+fn cancel_when_made(place: &crate::place::Place, progress: &Progress) {
+    let progress = progress.clone();
+    let cancel = Fault::command("p").rewrite(move |reply| {
+        progress.cancel();
+        reply
+    });
+    place.server.faults().add(cancel);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_who_cancels_while_the_node_is_made_is_told_that_it_was() {
+    let (place, mega, folder, bytes) = with_file().await;
+    let local = folder.path().join("local");
+    std::fs::write(&local, &bytes).unwrap();
+
+    let progress = Progress::new();
+    cancel_when_made(&place, &progress);
+    let written = mega.write("/written", "content").progress(&progress);
+    let written = written.await.unwrap();
+    assert!(progress.is_cancelled());
+    assert_eq!(mega.read(&written).await.unwrap(), "content");
+
+    // The same for a copy on the server that stands for an upload.
+    let progress = Progress::new();
+    cancel_when_made(&place, &progress);
+    let copied = mega.upload(&local, "/copied").copy_identical();
+    let copied = copied.progress(&progress).await.unwrap();
+    assert!(progress.is_cancelled());
+    assert!(mega.read(&copied).await.unwrap() == bytes);
+
+    // Before that, nothing is made.
+    let progress = Progress::new();
+    let seen = progress.clone();
+    let cancel = Fault::lane(Lane::Upload).rewrite(move |reply| {
+        seen.cancel();
+        reply
+    });
+    place.server.faults().add(cancel);
+    let stopped = mega.write("/stopped", "content").progress(&progress);
+    let error = stopped.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    let other = place.sign_in().await;
+    assert!(!other.exists("/stopped").await.unwrap());
+    assert!(other.exists("/written").await.unwrap());
+}

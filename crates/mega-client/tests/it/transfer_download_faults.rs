@@ -1,11 +1,19 @@
 //! What storage hosts and networks do wrong to downloads, and what must come of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use mega_client::{ErrorKind, Existing, IntegrityPolicy, QuotaPolicy, TransferLimits};
+use futures::StreamExt;
+use mega_client::{
+    Credentials, ErrorKind, Existing, IntegrityPolicy, QuotaPolicy, TransferLimits, Transport,
+};
+use mega_protocol::transport::{TransportError, TransportErrorKind};
+use mega_protocol::{Body, BoxFuture, HttpRequest, HttpResponse};
 use mega_testserver::{Fault, Lane};
+use tokio::io::AsyncReadExt;
 
-use crate::place::Place;
+use crate::memory::Memory;
+use crate::place::{EMAIL, PASSWORD, Place};
 use crate::transfer_content::{content, signed_in_with};
 use crate::transfer_world::{SIZE, commands, entries, with_file};
 
@@ -300,4 +308,61 @@ async fn tr_8_a_used_up_transfer_quota_fails_with_the_time_or_is_waited_for() {
         .faults()
         .add(Fault::lane(Lane::Download).bandwidth(1));
     assert!(mega.read("/file").await.unwrap() == bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lim_12_a_connection_that_breaks_with_a_buffer_half_full_locks_nobody_out() {
+    let place = Place::new().await;
+    // Room for one buffer and a bit, and one request at a time: who has the buffer must not wait for who has the request.
+    let limits = TransferLimits::default()
+        .connections_per_file(3)
+        .requests_at_once(1)
+        .buffer_bytes(2 << 20);
+    let mega = signed_in_with(&place, limits).await;
+    let bytes = content(6_000_000);
+    mega.write("/file", bytes.clone()).await.unwrap();
+    let cut = Fault::lane(Lane::Download).cut_at(700_000).times(4);
+    place.server.faults().add(cut);
+    let read = std::future::IntoFuture::into_future(mega.read("/file"));
+    let read = tokio::time::timeout(Duration::from_secs(60), read).await;
+    assert!(read.expect("it hangs").unwrap() == bytes);
+}
+
+/// Every download ends with a broken connection, once all that was asked for has arrived.
+struct NoEnd(Arc<Memory>);
+
+impl Transport for NoEnd {
+    fn request(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
+        Box::pin(async move {
+            let download = request.url.path_and_query().starts_with("/dl/");
+            let mut reply = self.0.request(request).await?;
+            if download {
+                let broken = Err(TransportError::new(TransportErrorKind::Reset));
+                let end = futures::stream::iter([broken]);
+                reply.body = Body::from_stream(reply.body.chain(end));
+            }
+            Ok(reply)
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rd_13_a_connection_that_breaks_behind_the_last_byte_costs_nothing() {
+    let memory = Memory::new();
+    memory.service.account(EMAIL, PASSWORD).create();
+    let mega = memory
+        .builder()
+        .transport(Arc::new(NoEnd(Arc::clone(&memory))))
+        .login(Credentials::new(EMAIL, PASSWORD))
+        .await
+        .unwrap();
+    let bytes = content(2_000_000);
+    mega.write("/file", bytes.clone()).await.unwrap();
+    assert!(mega.read("/file").await.unwrap() == bytes);
+    let part = mega.read("/file").range(10..1_000_010).await.unwrap();
+    assert!(part[..] == bytes[10..1_000_010]);
+    let mut reader = mega.open("/file").await.unwrap();
+    let mut all = Vec::new();
+    reader.read_to_end(&mut all).await.unwrap();
+    assert!(all == bytes && reader.integrity().is_verified());
 }

@@ -225,3 +225,168 @@ async fn top_folders_that_cannot_be_used_are_an_error() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotADirectory, "{error}");
 }
+
+#[tokio::test]
+async fn what_the_filter_leaves_out_is_never_removed_on_either_side() {
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    let local = tempfile::tempdir().unwrap();
+    mega.write("/f/a.txt", "a").await.unwrap();
+    for name in [
+        "a.txt",
+        "kept.tmp",
+        "out/deep/kept.tmp",
+        "out/deep/gone",
+        "out/gone",
+        "cache/x",
+    ] {
+        write(local.path().join(name), "a");
+    }
+    write(local.path().join("whole/deep/gone"), "a");
+    let filter = Filter::new().exclude("*.tmp").exclude("cache");
+    let run = |dry: bool| {
+        let download = mega
+            .download_folder("/f", local.path())
+            .on_existing(mega_client::Existing::Update)
+            .filter(filter.clone())
+            .delete_extraneous();
+        if dry { download.dry_run() } else { download }
+    };
+    let removed = |report: mega_client::FolderReport| {
+        let files = report.into_result().unwrap();
+        let removed = files
+            .files()
+            .iter()
+            .filter(|file| matches!(file.outcome, mega_client::Outcome::Removed));
+        let mut removed: Vec<_> = removed.map(|file| file.path.clone()).collect();
+        removed.sort();
+        removed
+    };
+    let planned = removed(run(true).await.unwrap());
+    assert_eq!(planned, ["out/deep/gone", "out/gone", "whole"]);
+    assert!(local.path().join("whole/deep/gone").exists());
+    assert_eq!(removed(run(false).await.unwrap()), planned);
+    for stays in ["a.txt", "kept.tmp", "out/deep/kept.tmp", "cache/x"] {
+        assert!(local.path().join(stays).exists(), "{stays}");
+    }
+    for goes in ["out/deep/gone", "out/gone", "whole"] {
+        assert!(!local.path().join(goes).exists(), "{goes}");
+    }
+
+    // And there.
+    for name in [
+        "kept.tmp",
+        "far/deep/kept.tmp",
+        "far/deep/gone",
+        "far/gone",
+        "cache/x",
+        "all/deep/gone",
+    ] {
+        mega.write(format!("/f/{name}"), "a").await.unwrap();
+    }
+    let upload = mega
+        .upload_folder(local.path(), "/f")
+        .filter(filter.clone())
+        .delete_extraneous();
+    let moved = removed(upload.await.unwrap());
+    assert_eq!(moved, ["all", "far/deep/gone", "far/gone"]);
+    for stays in ["a.txt", "kept.tmp", "far/deep/kept.tmp", "cache/x"] {
+        assert!(mega.exists(format!("/f/{stays}")).await.unwrap(), "{stays}");
+    }
+    for goes in ["far/deep/gone", "far/gone", "all"] {
+        assert!(!mega.exists(format!("/f/{goes}")).await.unwrap(), "{goes}");
+    }
+}
+
+#[tokio::test]
+async fn a_local_name_that_differs_in_case_only_is_not_extraneous_where_that_is_the_same_name() {
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    let local = tempfile::tempdir().unwrap();
+    mega.write("/f/notes.txt", "a").await.unwrap();
+    write(local.path().join("Notes.TXT"), "a");
+    write(local.path().join("other"), "a");
+    let report = mega
+        .download_folder("/f", local.path())
+        .local_names(mega_filename::LocalPolicy::WINDOWS)
+        .delete_extraneous()
+        .await
+        .unwrap();
+    assert_eq!(report.into_result().unwrap().removed(), 1);
+    assert!(local.path().join("Notes.TXT").exists() && !local.path().join("other").exists());
+}
+
+#[tokio::test]
+async fn a_file_that_comes_while_it_is_downloaded_is_treated_as_one_that_was_there() {
+    use mega_client::Existing;
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    mega.write("/f/file", "remote").await.unwrap();
+    for (rule, content, outcome) in [
+        (Existing::Overwrite, "remote", "changed"),
+        (Existing::Update, "remote", "changed"),
+        (
+            Existing::Skip,
+            "local",
+            "skipped: something is there already",
+        ),
+        (Existing::Fail, "local", "failed"),
+    ] {
+        let local = tempfile::tempdir().unwrap();
+        let path = local.path().join("file");
+        let appears = path.clone();
+        let comes = mega_testserver::Fault::command("g").rewrite(move |reply| {
+            std::fs::write(&appears, "local").unwrap();
+            reply
+        });
+        place.server.faults().add(comes);
+        let report = mega.download_folder("/f", local.path()).on_existing(rule);
+        let report = report.await.unwrap();
+        let shown = report.files()[0].outcome.to_string();
+        assert!(shown.starts_with(outcome), "{rule:?}: {shown}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), content, "{rule:?}");
+    }
+    // And for a single file.
+    let local = tempfile::tempdir().unwrap();
+    let path = local.path().join("file");
+    let appears = path.clone();
+    let comes = mega_testserver::Fault::command("g").rewrite(move |reply| {
+        std::fs::write(&appears, "local").unwrap();
+        reply
+    });
+    place.server.faults().add(comes);
+    let progress = mega_client::Progress::new();
+    let skip = mega.download("/f/file", &path).on_existing(Existing::Skip);
+    let receipt = skip.progress(&progress).await.unwrap();
+    assert!(receipt.was_there() && !receipt.integrity().is_verified());
+    assert_eq!(progress.bytes_done(), progress.bytes_total());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "local");
+}
+
+#[tokio::test]
+async fn an_upload_that_was_dropped_while_its_nodes_were_made_makes_no_second_ones() {
+    use std::future::IntoFuture;
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    let local = tempfile::tempdir().unwrap();
+    write(local.path().join("file"), "content");
+    mega.create_dir("/f").await.unwrap();
+    let made = std::sync::Arc::new(tokio::sync::Notify::new());
+    let tell = std::sync::Arc::clone(&made);
+    let told = mega_testserver::Fault::command("p").rewrite(move |reply| {
+        tell.notify_one();
+        reply
+    });
+    place.server.faults().add(told);
+    let mut first = mega.upload_folder(local.path(), "/f").into_future();
+    tokio::select! {
+        biased;
+        () = made.notified() => {}
+        done = &mut first => panic!("{done:?}"),
+    }
+    drop(first);
+    let again = mega.upload_folder(local.path(), "/f").await.unwrap();
+    let again = again.into_result().unwrap();
+    assert_eq!((again.transferred(), again.same()), (0, 1));
+    assert!(mega.versions("/f/file").await.unwrap().is_empty());
+}

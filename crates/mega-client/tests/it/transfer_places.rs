@@ -275,3 +275,48 @@ async fn a_merged_copy_that_keeps_both_makes_no_two_of_one_name() {
     let names: std::collections::BTreeSet<_> = nodes.iter().map(mega_client::Node::name).collect();
     assert_eq!((nodes.len(), names.len()), (4, 4), "{names:?}");
 }
+
+#[tokio::test]
+async fn of_two_files_of_one_name_the_one_that_was_named_by_its_handle_is_replaced() {
+    use mega_client::Duplicates;
+    let place = Place::new().await;
+    for rule in [Duplicates::Refuse, Duplicates::Newest, Duplicates::Oldest] {
+        let login = mega_client::Credentials::new(crate::place::EMAIL, crate::place::PASSWORD);
+        let mega = place.builder().duplicates(rule).login(login).await.unwrap();
+        let path = format!("/{rule:?}");
+        let first = mega.write(path.as_str(), "first").await.unwrap();
+        let second = mega
+            .write(path.as_str(), "second")
+            .on_conflict(OnConflict::Duplicate)
+            .await
+            .unwrap();
+        for old in [first, second] {
+            let new = mega.write(old.handle(), "new").await.unwrap();
+            let versions = mega.versions(&new).await.unwrap();
+            let versions: Vec<_> = versions.iter().map(|node| node.handle()).collect();
+            assert_eq!(versions, [old.handle()], "{rule:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_length_of_a_file_that_was_there_rests_on_is_not_made_up() {
+    use mega_client::LengthProof;
+    let place = Place::new().await;
+    let mega = place.sign_in().await;
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content, proof) in [
+        // Up to 16 bytes the checksum sees no more than the MAC.
+        ("short", "sixteen bytes: 1", LengthProof::AssertedByServer),
+        ("long", "more than sixteen bytes", LengthProof::Fingerprint),
+    ] {
+        mega.write(format!("/{name}"), content).await.unwrap();
+        let local = folder.path().join(name);
+        let fresh = mega.download(format!("/{name}"), &local).await.unwrap();
+        assert_eq!(fresh.length(), proof, "{name}");
+        let update = mega.download(format!("/{name}"), &local);
+        let there = update.on_existing(Existing::Update).await.unwrap();
+        assert!(there.was_there());
+        assert_eq!(there.length(), proof, "{name}");
+    }
+}

@@ -607,3 +607,68 @@ async fn lim_12_the_budget_for_buffers_can_be_changed_while_transfers_run() {
         other.peak_buffer_bytes()
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ul_4_a_source_that_changed_after_all_of_it_was_sent_is_sent_anew() {
+    let (place, mega, folder, mut bytes) = with_file().await;
+    let state = tempfile::tempdir().unwrap();
+    let local = folder.path().join("local");
+    std::fs::write(&local, &bytes).unwrap();
+    let time = local.metadata().unwrap().modified().unwrap();
+    // Everything is there, only the node cannot be made yet.
+    let over = |place: &Place| place.server.faults().add(Fault::command("p").code(-17));
+    over(&place);
+    let upload = mega.upload(&local, "/sent").resumable(state.path());
+    let error = upload.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OverStorageQuota);
+    // Same size, same time, one other byte.
+    bytes[5] ^= 1;
+    std::fs::write(&local, &bytes).unwrap();
+    let file = std::fs::File::options().write(true).open(&local).unwrap();
+    file.set_modified(time).unwrap();
+    let node = mega.upload(&local, "/sent").resumable(state.path());
+    let node = node.await.unwrap();
+    assert!(mega.read(&node).await.unwrap() == bytes);
+
+    // As it was, nothing is sent again.
+    over(&place);
+    let upload = mega.upload(&local, "/again").resumable(state.path());
+    upload.await.unwrap_err();
+    let before = requests(&place, Lane::Upload).len();
+    let node = mega.upload(&local, "/again").resumable(state.path());
+    let node = node.await.unwrap();
+    assert!(mega.read(&node).await.unwrap() == bytes);
+    assert_eq!(requests(&place, Lane::Upload).len(), before);
+    assert_eq!(count(state.path()), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rty_9_a_name_that_an_earlier_run_has_taken_itself_is_no_conflict() {
+    use mega_client::OnConflict;
+    let (place, mega, folder, bytes) = with_file().await;
+    let state = tempfile::tempdir().unwrap();
+    let local = folder.path().join("local");
+    std::fs::write(&local, &bytes).unwrap();
+    let saved = folder.path().join("saved");
+    let (from, to) = (state.path().to_path_buf(), saved.clone());
+    let keep = Fault::command("p").rewrite(move |reply| {
+        std::fs::copy(&named(&from, ".upload")[0], &to).unwrap();
+        reply
+    });
+    place.server.faults().add(keep);
+    let upload = || {
+        let upload = mega.upload(&local, "/sent").resumable(state.path());
+        upload.on_conflict(OnConflict::Fail)
+    };
+    let first = upload().await.unwrap();
+    // A run of the same upload has a journal of this name, and meets the name in vain.
+    let error = upload().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(count(state.path()), 0);
+    // The first one was not told that it had made the node.
+    stop_upload(&place, &mega, &local, state.path()).await;
+    std::fs::copy(&saved, &named(state.path(), ".upload")[0]).unwrap();
+    let again = upload().await.unwrap();
+    assert_eq!(again.handle(), first.handle());
+    assert_eq!(count(state.path()), 0);
+}

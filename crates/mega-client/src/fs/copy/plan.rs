@@ -136,6 +136,7 @@ impl Work<'_, '_> {
             file,
             rule: self.copy.to.rule,
             duplicates: self.copy.client.options().duplicates,
+            named: None,
             except: None,
             versions: true,
         };

@@ -8,6 +8,7 @@ use mega_crypto::content::{ChunkMacs, NotAtChunkBorder, chunk_at};
 
 use super::super::address::Address;
 use super::super::buffers::Buffer;
+use super::super::gate::Place;
 use super::super::retry::{Failure, Remedy, Retry};
 use super::{Fetch, Sink};
 use crate::error::{Error, ErrorKind, Result};
@@ -15,11 +16,12 @@ use crate::error::{Error, ErrorKind, Result};
 /// What a window came to: its MACs, once it is stored.
 type Done = Result<ChunkMacs>;
 
-/// A range on its way: where it is, the window being filled, and the one being worked on.
+/// A range on its way: where it is, the window being filled, the one being worked on, and its place among the requests.
 struct Underway {
     position: u64,
     window: Option<Window>,
     job: Option<Job>,
+    turn: Option<Place>,
 }
 
 /// A piece that is worked on as a whole: where it starts and ends, and what has come of it.
@@ -41,16 +43,18 @@ impl<S: Sink> Fetch<'_, S> {
             position: range.start,
             window: None,
             job: None,
+            turn: None,
         };
         let mut retry = Retry::new(self.limits);
-        loop {
+        // A connection may also break behind the last byte.
+        while state.position < range.end {
             let before = state.position;
             let mut generation = 0;
             let failure = match self.addresses.current().await {
                 Ok((address, number)) => {
                     generation = number;
                     match self.stream(&address, &range, &mut state).await {
-                        Ok(()) => return Ok(()),
+                        Ok(()) => break,
                         Err(failure) => failure,
                     }
                 }
@@ -59,10 +63,27 @@ impl<S: Sink> Fetch<'_, S> {
             if state.position > before {
                 retry.moved();
             }
+            if failure.is_long() {
+                self.give_up_window(&mut state);
+            }
+            if state.window.is_none() {
+                state.turn = None;
+            }
             match retry.pause(failure).await? {
                 Remedy::NewAddress | Remedy::StartOver => self.addresses.expired(generation).await,
                 _ => {}
             }
+        }
+        state.turn = None;
+        self.settle(&mut state).await
+    }
+
+    /// Gives the buffer of a half-full window to others; what it held is fetched again.
+    fn give_up_window(&self, state: &mut Underway) {
+        if let Some(window) = state.window.take() {
+            self.meter
+                .take_back(state.position.saturating_sub(window.start));
+            state.position = window.start;
         }
     }
 
@@ -74,7 +95,10 @@ impl<S: Sink> Fetch<'_, S> {
     ) -> Result<(), Failure> {
         let rest = state.position..range.end;
         let wire = self.shared.wire();
-        let mut body = wire.get(&self.addresses, address, rest, true).await?;
+        if state.turn.is_none() {
+            state.turn = Some(wire.turn().await);
+        }
+        let mut body = wire.get(&self.addresses, address, rest).await?;
         while let Some(frame) = body.next().await? {
             self.shared.pace_down(frame.len()).await;
             self.take(frame, range, state).await?;
@@ -91,7 +115,6 @@ impl<S: Sink> Fetch<'_, S> {
                 ),
             )));
         }
-        self.settle(state).await?;
         Ok(())
     }
 

@@ -61,3 +61,20 @@ async fn dsk_1_dl_12_a_full_disk_ends_the_transfer_with_its_own_error_and_is_not
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lim_12_an_upload_does_not_wait_for_downloads_that_wait_for_its_buffers() {
+    let server = mega_testserver::TestServer::start().await.unwrap();
+    server.account("me@example.com", "secret").create();
+    let mega = Client::builder().origin(server.url());
+    let mega = mega.verdict_delay(std::time::Duration::ZERO);
+    let mega = mega.limits(TransferLimits::default().requests_at_once(1));
+    let login = Credentials::new("me@example.com", "secret");
+    let mega = mega.login(login).await.unwrap();
+    // A download that has its place, and will have a buffer once the upload has given back the one it holds.
+    let _place = mega.transfers().wire().turn().await;
+    let upload = std::future::IntoFuture::into_future(mega.write("/file", vec![1; 3 << 20]));
+    let patience = std::time::Duration::from_secs(60);
+    let sent = tokio::time::timeout(patience, upload).await;
+    assert_eq!(sent.expect("it hangs").unwrap().size(), 3 << 20);
+}

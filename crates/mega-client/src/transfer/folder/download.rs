@@ -21,7 +21,7 @@ use super::filter::Filter;
 use super::make_dirs::{make_dirs, open_top, sweep_all, sync_all};
 use super::names::local_names;
 use super::options::{Options, common_options};
-use super::remove::remove_extraneous;
+use super::remove::{Kept, remove_extraneous};
 use super::report::{FolderReport, Outcome, SkipReason};
 use super::same::{Likeness, likeness};
 use super::side_by_side::side_by_side;
@@ -190,9 +190,17 @@ impl DownloadFolder {
         if self.options.delete_extraneous {
             let clean = report.failed().next().is_none();
             let (dirs, expected) = (Arc::clone(&dirs), std::mem::take(&mut plan.expected));
+            let (filter, names) = (self.options.filter.clone(), self.options.names);
             if clean {
-                let removed =
-                    blocking(move || remove_extraneous(&dirs, &expected, dry_run)).await?;
+                let removed = blocking(move || {
+                    let kept = Kept {
+                        expected: &expected,
+                        filter: &filter,
+                        names,
+                    };
+                    remove_extraneous(&dirs, &kept, dry_run)
+                });
+                let removed = removed.await?;
                 for (path, outcome) in removed {
                     report.add(path, 0, outcome);
                 }
@@ -200,7 +208,9 @@ impl DownloadFolder {
         }
         if limits.syncs() && !dry_run {
             let dirs = Arc::clone(&dirs);
-            blocking(move || sync_all(&dirs, &failed)).await?;
+            for (path, error) in blocking(move || sync_all(&dirs, &failed)).await? {
+                report.add(path, 0, Outcome::Failed(error.during("download")));
+            }
         }
         Ok(report)
     }
@@ -272,10 +282,9 @@ impl DownloadFolder {
         let mut done = self.move_file(file, dirs, failed).await;
         if let Err(error) = &done
             && error.kind() == ErrorKind::AlreadyExists
-            && self.existing == Existing::Fail
         {
             // Something came while the file was on its way, such as the end of a run that was stopped a
-            // moment ago. Another look tells whether it is the same.
+            // moment ago. Another look tells whether it is the same, and what is to be done if not.
             done = self.move_file(file, dirs, failed).await;
         }
         done.unwrap_or_else(|error| Outcome::Failed(error.during("download")))

@@ -96,6 +96,24 @@ impl Filter {
             && (self.include.is_empty() || self.include.iter().any(|pattern| pattern.matches(path)))
     }
 
+    /// Whether there is no rule at all.
+    pub(super) fn takes_everything(&self) -> bool {
+        let Self {
+            include,
+            exclude,
+            max_size,
+            min_size,
+            newer_than,
+            older_than,
+        } = self;
+        include.is_empty()
+            && exclude.is_empty()
+            && max_size.is_none()
+            && min_size.is_none()
+            && newer_than.is_none()
+            && older_than.is_none()
+    }
+
     /// Whether a folder is entered.
     #[must_use]
     pub fn takes_folder(&self, path: &str) -> bool {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
-use super::super::local::{Kind, LocalDir, local_error, sweep};
+use super::super::local::{Kind, LocalDir, Stamp, local_error, sweep};
 use super::super::progress::Progress;
 use super::dirs::{DirId, Dirs};
 use crate::error::{Error, ErrorKind, Result};
@@ -77,22 +77,79 @@ fn make_dir(dirs: &Dirs, parent: DirId, name: &OsString, dry_run: bool) -> io::R
         Err(error) if dry_run && error.kind() == io::ErrorKind::NotFound => return Ok(true),
         opened => opened?,
     };
-    match dir.stat(name)? {
-        Some(stamp) if stamp.kind == Kind::Folder => Ok(false),
-        Some(_) => Err(io::Error::new(
+    let there = |stamp: Stamp| match stamp.kind {
+        Kind::Folder => Ok(false),
+        _ => Err(io::Error::new(
             io::ErrorKind::AlreadyExists,
             "there is something else of that name",
         )),
+    };
+    match dir.stat(name)? {
+        Some(stamp) => there(stamp),
         None if dry_run => Ok(true),
-        None => dir.create_dir(name).map(|()| true),
+        None => match dir.create_dir(name) {
+            // Somebody else who fills the same folder was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                there(dir.stat(name)?.ok_or(error)?)
+            }
+            made => made.map(|()| true),
+        },
     }
 }
 
 /// Flushes the folders, so that the new names survive a power failure.
-pub(super) fn sync_all(dirs: &Dirs, failed: &HashSet<DirId>) {
+/// Those that could not be: the files in them are complete, but nobody knows whether they would be there after one.
+pub(super) fn sync_all(dirs: &Dirs, failed: &HashSet<DirId>) -> Vec<(String, Error)> {
+    let mut unflushed = Vec::new();
     for id in (0..dirs.len()).filter(|id| !failed.contains(id)) {
-        // The files are safe under their names once the folder is; a folder that cannot be flushed
-        // leaves the names to the system, as ever.
-        let _unflushed = dirs.open(id).and_then(|dir| dir.sync());
+        if let Err(error) = dirs.open(id).and_then(|dir| dir.sync()) {
+            let (parent, name) = dirs
+                .entry(id)
+                .map_or((0, OsString::new()), |(parent, name)| {
+                    (parent, name.clone())
+                });
+            let text = "the files in the local folder are complete, but it could not be flushed to the disk";
+            let error = local_error(text, &dirs.path(parent, &name), error);
+            unflushed.push((dirs.shown(parent, &name), error));
+        }
+    }
+    unflushed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_downloads_that_make_the_same_folders_at_once_both_have_them() {
+        let temp = tempfile::tempdir().unwrap();
+        let start = std::sync::Barrier::new(8);
+        let made = std::thread::scope(|scope| {
+            let one = || {
+                let mut dirs = Dirs::new(temp.path(), LocalDir::open(temp.path()).unwrap());
+                for number in 0..200 {
+                    dirs.add(0, number.to_string().into());
+                }
+                start.wait();
+                let made = make_dirs(&dirs, false, &Progress::new()).unwrap();
+                assert!(made.failures.is_empty(), "{:?}", made.failures);
+                made.created
+            };
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
+            let made = threads.into_iter().map(|thread| thread.join().unwrap());
+            made.sum::<u64>()
+        });
+        assert_eq!(made, 200, "each was made once");
+    }
+
+    #[test]
+    fn dsk_1_folders_that_cannot_be_flushed_are_named() {
+        let temp = tempfile::tempdir().unwrap();
+        let mut dirs = Dirs::new(temp.path(), LocalDir::open(temp.path()).unwrap());
+        dirs.add(0, "gone".into());
+        let unflushed = sync_all(&dirs, &HashSet::new());
+        let named: Vec<_> = unflushed.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(named, ["gone"]);
+        assert!(sync_all(&dirs, &HashSet::from([1])).is_empty());
     }
 }

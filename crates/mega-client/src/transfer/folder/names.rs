@@ -48,7 +48,7 @@ pub(super) fn local_names(policy: LocalPolicy, children: &[Child]) -> Vec<Vec<u8
 }
 
 /// What a file system of the policy's kind takes for the same name.
-fn folded(policy: LocalPolicy, name: &[u8]) -> Vec<u8> {
+pub(super) fn folded(policy: LocalPolicy, name: &[u8]) -> Vec<u8> {
     if tells_case_apart(policy) {
         return name.to_vec();
     }

@@ -1,6 +1,6 @@
 //! A local folder to a remote one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::future::IntoFuture;
 use std::path::{Path, PathBuf};
@@ -13,24 +13,24 @@ use mega_filename::LocalPolicy;
 use mega_protocol::NodeHandle;
 
 use super::super::BoxFuture;
-use super::super::journal::UploadJournal;
 use super::super::limits::TransferLimits;
 use super::super::local::{Stamp, blocking, local_error};
 use super::super::progress::{Meter, Progress};
 use super::super::publish::unix_time;
-use super::super::send::{Sent, send};
+use super::super::send::send;
 use super::super::source::{LocalFile, Source};
-use super::super::upload::{TOKEN_REFUSALS, meaningless_token, token_refused};
+use super::super::upload::TOKEN_REFUSALS;
 use super::dirs::{DirId, Dirs};
 use super::filter::Filter;
 use super::names::journal_target;
 use super::options::{Options, common_options};
+use super::put::{Arrived, Made, New};
 use super::report::{FolderReport, Outcome};
 use super::same::{Likeness, likeness};
 use super::scan::{Scan, ScannedFile, raw_name, scan};
 use super::side_by_side::side_by_side;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fs::{NewFile, OnConflict};
+use crate::fs::OnConflict;
 use crate::node::Node;
 use crate::{Client, Target};
 
@@ -82,14 +82,15 @@ impl Client {
 /// folder, [`NotADirectory`](ErrorKind::NotADirectory) if the target is a file, [`Cancelled`](ErrorKind::Cancelled).
 /// Everything else is in the report.
 ///
-/// Cancel safety: when the future is dropped, files under way leave no node; finished ones stay.
+/// Cancel safety: when the future is dropped, or it is cancelled, files under way leave no node, except those whose nodes are being made at that moment;
+/// finished ones stay.
 #[derive(Debug)]
 #[must_use = "nothing happens until it is awaited"]
 pub struct UploadFolder {
     pub(super) client: Client,
     local: PathBuf,
     target: Target,
-    conflict: OnConflict,
+    pub(super) conflict: OnConflict,
     journal: Option<PathBuf>,
     pub(super) options: Options,
 }
@@ -148,6 +149,10 @@ impl UploadFolder {
             .progress
             .expect(u64::try_from(files.len()).unwrap_or(u64::MAX), bytes);
 
+        if !self.options.dry_run {
+            // What is there is compared with what is here, and an earlier run that was stopped may have made nodes that the tree does not show yet.
+            self.client.catch_up().await?;
+        }
         let top = self.top().await?;
         let dirs = Arc::new(dirs);
         let folders = self.make_folders(top, &dirs, &mut report).await?;
@@ -404,104 +409,6 @@ impl UploadFolder {
         })
         .await?
     }
-
-    /// Makes nodes of what has arrived, one command for each folder; all of them travel together.
-    async fn put(&self, round: Vec<Arrived>) -> Vec<(ScannedFile, Made)> {
-        type Journal = Option<Arc<UploadJournal>>;
-        type Group = (Vec<NewFile>, Vec<(ScannedFile, Outcome, Journal, Meter)>);
-        let mut by_folder: BTreeMap<NodeHandle, Group> = BTreeMap::new();
-        let count = round.len();
-        for Arrived {
-            file,
-            folder,
-            new,
-            outcome,
-        } in round
-        {
-            let (files, rest) = by_folder.entry(folder).or_default();
-            files.push(new.sent.into_file(new.raw));
-            rest.push((file, outcome, new.journal, new.meter));
-        }
-        let puts = by_folder
-            .into_iter()
-            .map(|(folder, (files, rest))| async move {
-                (
-                    self.client.create_files(folder, files, self.conflict).await,
-                    rest,
-                )
-            });
-        let mut done = Vec::with_capacity(count);
-        for (made, rest) in futures::future::join_all(puts).await {
-            for ((file, outcome, journal, meter), made) in rest.into_iter().zip(made) {
-                let refused = token_refused(&made);
-                let made = meaningless_token(made);
-                if let Some(journal) = journal {
-                    journal.settle(&made);
-                }
-                let made = match made {
-                    Ok(_) => Made::Ended(outcome),
-                    Err(error) if refused => Made::Refused(meter, error),
-                    Err(error) => Made::Ended(Outcome::Failed(error.during("upload"))),
-                };
-                done.push((file, made));
-            }
-        }
-        done
-    }
-
-    /// Moves what is in none of the local folders to the rubbish bin.
-    async fn remove_extraneous(
-        &self,
-        dirs: &Arc<Dirs>,
-        folders: &[Option<NodeHandle>],
-        report: &mut FolderReport,
-    ) {
-        for (id, folder) in folders.iter().enumerate() {
-            let Some(folder) = *folder else { continue };
-            let local = {
-                let dirs = Arc::clone(dirs);
-                blocking(move || dirs.open(id).and_then(|dir| dir.names())).await
-            };
-            // A folder that cannot be listed says nothing about what should be gone.
-            let Ok(Ok(local)) = local else { continue };
-            let expected: std::collections::HashSet<Vec<u8>> = local
-                .iter()
-                .map(|name| raw_name(self.options.names, name))
-                .collect();
-            let extraneous: Vec<(Node, Vec<u8>)> = self.client.with_tree(|tree, _| {
-                let Some(index) = tree.find(folder) else {
-                    return Vec::new();
-                };
-                let children = tree.children(index).filter_map(|child| {
-                    let raw = tree.mask().decode(&tree.stored_name(child)?).into_owned();
-                    (!expected.contains(&raw)).then_some((tree.node(child)?, raw))
-                });
-                children.collect()
-            });
-            for (node, raw) in extraneous {
-                let shown = dirs.shown(id, &super::super::local::os_name(&raw));
-                let takes_part = if node.is_folder() {
-                    self.options.filter.takes_folder(&shown)
-                } else {
-                    self.options
-                        .filter
-                        .takes_file(&shown, node.size(), node.modified())
-                };
-                if !takes_part {
-                    continue;
-                }
-                let outcome = if self.options.dry_run {
-                    Outcome::Removed
-                } else {
-                    match self.client.trash(&node).await {
-                        Ok(_) => Outcome::Removed,
-                        Err(error) => Outcome::Failed(error),
-                    }
-                };
-                report.add(shown, node.size(), outcome);
-            }
-        }
-    }
 }
 
 impl IntoFuture for UploadFolder {
@@ -523,28 +430,6 @@ enum Step {
     Done(Outcome),
     /// The service has the content; a node is to be made in this folder.
     Arrived(NodeHandle, New, Outcome),
-}
-
-/// A content that has arrived, and the decoded name of its node.
-struct New {
-    sent: Sent,
-    raw: Vec<u8>,
-    journal: Option<Arc<UploadJournal>>,
-    meter: Meter,
-}
-
-/// What became of a file that was to be made into a node.
-enum Made {
-    Ended(Outcome),
-    /// The service does not know the completion token; the content has to be sent again.
-    Refused(Meter, Error),
-}
-
-struct Arrived {
-    file: ScannedFile,
-    folder: NodeHandle,
-    new: New,
-    outcome: Outcome,
 }
 
 type Putting<'a> = Pin<Box<dyn Future<Output = Vec<(ScannedFile, Made)>> + Send + 'a>>;

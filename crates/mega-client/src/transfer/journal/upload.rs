@@ -1,7 +1,7 @@
 //! The journal of an upload: its address, what its key is made of, and which parts were encrypted and sent.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::TryLockError;
 use std::io;
 use std::path::Path;
@@ -64,11 +64,10 @@ impl UploadJournal {
         let name = file_name(&key, &source.path, target).map_err(failed)?;
         private_file::make_folder(folder).map_err(failed)?;
         let dir = LocalDir::open(folder).map_err(failed)?;
-        let file = dir.open_private(&name).map_err(failed)?;
-        if !lock(&file) {
+        let file = claim(&dir, &name, || {}).map_err(failed)?.ok_or_else(|| {
             let text = "the same upload is under way already, or was a moment ago";
-            return Err(Error::new(ErrorKind::Precondition, text));
-        }
+            Error::new(ErrorKind::Precondition, text)
+        })?;
         let found = Log::read(file.try_clone().map_err(failed)?, key.clone()).map_err(failed)?;
         let mut this = Self {
             folder: dir,
@@ -104,6 +103,8 @@ impl UploadJournal {
             other => other?,
         };
         match file.try_lock() {
+            // Another one has come under this name meanwhile.
+            Ok(()) if !dir.is_named(&file, &name)? => Ok(()),
             Ok(()) => dir.remove_file(&name),
             Err(TryLockError::WouldBlock) => Ok(()),
             Err(TryLockError::Error(error)) => Err(error),
@@ -181,17 +182,16 @@ impl UploadJournal {
         for mac in macs {
             entry.extend_from_slice(&mac.0);
         }
-        let mut log = self.log();
-        let Some(writable) = log.as_mut() else {
-            return Ok(());
+        let written = match self.log().as_mut() {
+            Some(log) => log.append(&entry),
+            None => return Ok(()),
         };
-        let written = writable
-            .append(&entry)
-            .and_then(|()| writable.file.sync_data());
-        if written.is_err() {
-            // A journal that cannot say this must say nothing. The upload itself goes on.
-            writable.file.set_len(0)?;
-            *log = None;
+        // Not with the list locked: answers are noted in it meanwhile, by those who may not wait for a disk.
+        if written.and_then(|()| self.file.sync_data()).is_err() {
+            // A journal that cannot say this must say nothing, and not say less once more after a power failure. The upload itself goes on.
+            *self.log() = None;
+            self.file.set_len(0)?;
+            self.file.sync_data()?;
         }
         Ok(())
     }
@@ -240,16 +240,27 @@ fn file_name(key: &Key, source: &Path, target: &str) -> io::Result<OsString> {
     Ok(OsString::from(format!(".mega-{digits:016x}.upload")))
 }
 
-/// Locks the journal, unless somebody uses it. A run of this process that was stopped a moment ago gets the time to
-/// finish its last write.
-fn lock(file: &std::fs::File) -> bool {
+/// Opens the journal or makes it, and locks it; `None` if somebody uses it. A run of this process that was stopped a moment ago gets the time to
+/// finish its last write. `between` is what happens between opening and locking.
+///
+/// Whoever used it may have removed it in that moment, and somebody else made a new one. So what was locked has to be what is there.
+fn claim(
+    dir: &LocalDir,
+    name: &OsStr,
+    mut between: impl FnMut(),
+) -> io::Result<Option<std::fs::File>> {
     for _ in 0..50 {
-        if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
-            return true;
+        let file = dir.open_private(name)?;
+        between();
+        let locked = !matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        if locked && dir.is_named(&file, name)? {
+            return Ok(Some(file));
         }
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        if !locked {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
     }
-    false
+    Ok(None)
 }
 
 /// What tells one state of a source from another.
@@ -269,3 +280,29 @@ fn stamp(source: &LocalFile) -> Vec<u8> {
 const SEALED: u8 = b'S';
 const ANSWERED: u8 = b'A';
 const COMPLETE: u8 = b'C';
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pst_6_a_journal_that_was_removed_while_it_was_opened_is_nobodys() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = LocalDir::open(folder.path()).unwrap();
+        let name = OsStr::new(".mega-0123456789abcdef.upload");
+        let mut first = claim(&dir, name, || {}).unwrap();
+        assert!(first.is_some());
+        let mut calls = 0;
+        let second = claim(&dir, name, || {
+            calls += 1;
+            // The first one is done in the moment in which the second has the file open already.
+            if first.take().is_some() {
+                dir.remove_file(name).unwrap();
+            }
+        });
+        let second = second.unwrap().unwrap();
+        assert_eq!(calls, 2);
+        assert!(dir.is_named(&second, name).unwrap());
+        assert!(claim(&dir, name, || {}).unwrap().is_none(), "one has it");
+    }
+}

@@ -83,9 +83,9 @@ pub(crate) fn split(path: &Path) -> Result<(PathBuf, std::ffi::OsString)> {
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
-    crate::chance::spawn_blocking(work).await.map_err(|error| {
-        Error::new(ErrorKind::Io, "a thread for local files failed").caused_by(error)
-    })
+    crate::chance::spawn_blocking(work)
+        .await
+        .map_err(crate::offload::thread_failed)
 }
 
 /// The error of a local operation.

@@ -76,6 +76,22 @@ impl PartialFile {
         self.placed = true;
     }
 
+    /// Whether it has its own name, or was left where it is.
+    pub(crate) fn is_placed(&self) -> bool {
+        self.placed
+    }
+
+    /// Gives up its name, if the system can do that with a file that is open; then nobody but the holder has it.
+    pub(crate) fn give_up_name(&mut self) {
+        self.placed |= self.folder.remove_file(&self.name).is_ok();
+    }
+
+    /// Whether there is something under its name.
+    #[cfg(test)]
+    pub(crate) fn is_named(&self) -> bool {
+        !matches!(self.folder.stat(&self.name), Ok(None))
+    }
+
     /// The open file.
     pub(crate) fn file(&self) -> &Arc<File> {
         &self.file
@@ -99,8 +115,10 @@ impl PartialFile {
             // A time that the file system cannot hold is no reason to throw the content away (CLK-3).
             let _unrepresentable = self.file.set_modified(modified);
         }
-        self.folder
-            .make_ordinary(&self.file, replace.then_some(name))?;
+        // Nor is a mode that it does not know: some file systems have one for all files, and refuse any other.
+        let _unrepresentable = self
+            .folder
+            .make_ordinary(&self.file, replace.then_some(name));
         if sync {
             self.file.sync_all()?;
         }
@@ -147,13 +165,21 @@ pub(crate) fn sweep(folder: &LocalDir) -> io::Result<()> {
         let part = part_name(digits);
         let part_there = folder.stat(&part)?.is_some();
         let wanted = fresh && part_there;
+        if wanted {
+            continue;
+        }
         // One that vanishes meanwhile, or cannot be opened, is not ours to remove.
-        let idle = match folder.open_file(&part) {
-            Ok(file) => file.try_lock().is_ok(),
-            Err(error) => kind == Own::Journal && error.kind() == io::ErrorKind::NotFound,
-        };
-        if idle && !wanted {
-            folder.remove_file(&name)?;
+        match folder.open_file(&part) {
+            Ok(file) => {
+                // The lock is held over the removal: who has claimed the file meanwhile sees that it is gone.
+                if file.try_lock().is_ok() {
+                    folder.remove_file(&name)?;
+                }
+            }
+            Err(error) if kind == Own::Journal && error.kind() == io::ErrorKind::NotFound => {
+                folder.remove_file(&name)?;
+            }
+            Err(_) => {}
         }
     }
     Ok(())

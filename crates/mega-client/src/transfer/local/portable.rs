@@ -86,7 +86,7 @@ impl LocalDir {
     }
 
     /// Whether a name stands for this open file, as far as can be told.
-    pub(super) fn is_named(&self, _file: &File, name: &OsStr) -> io::Result<bool> {
+    pub(crate) fn is_named(&self, _file: &File, name: &OsStr) -> io::Result<bool> {
         Ok(self.stat(name)?.is_some())
     }
 
@@ -102,7 +102,11 @@ impl LocalDir {
             return fs::rename(from, to);
         }
         match fs::hard_link(&from, &to) {
-            Ok(()) => fs::remove_file(from),
+            Ok(()) => {
+                // It has its name; the other one is swept away some day if it stays.
+                let _left = fs::remove_file(from);
+                Ok(())
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
             // A file system without hard links leaves a gap between looking and renaming.
             Err(_) if fs::symlink_metadata(&to).is_ok() => Err(io::ErrorKind::AlreadyExists.into()),

@@ -91,7 +91,7 @@ impl LocalDir {
     }
 
     /// Whether a name stands for this open file.
-    pub(super) fn is_named(&self, file: &File, name: &OsStr) -> io::Result<bool> {
+    pub(crate) fn is_named(&self, file: &File, name: &OsStr) -> io::Result<bool> {
         let here = fs::fstat(file)?;
         match fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(there) => Ok((here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)),
@@ -153,7 +153,11 @@ impl LocalDir {
         }
         // A hard link is exclusive too; the two names are the same file for a moment.
         match fs::linkat(&self.handle, from, &self.handle, to, AtFlags::empty()) {
-            Ok(()) => return self.remove_file(from),
+            Ok(()) => {
+                // It has its name; the other one is swept away some day if it stays.
+                let _left = self.remove_file(from);
+                return Ok(());
+            }
             Err(rustix::io::Errno::EXIST) => return Err(rustix::io::Errno::EXIST.into()),
             Err(_) => {}
         }
