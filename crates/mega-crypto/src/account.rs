@@ -38,7 +38,7 @@ impl NewAccount {
         }
     }
 
-    /// `k`: the master key under the password key.
+    /// `k`: the master key under the password key, AES-128 of its one block, 16 bytes.
     pub fn wrapped_master_key(&self) -> [u8; 16] {
         self.master.wrap(&self.password_key)
     }
@@ -64,7 +64,7 @@ impl NewAccount {
 
 opaque!(NewAccount);
 
-/// Proof of owning a master key: `C || AES-enc(M, C)`, the `ts` of a new account, or the `z` when
+/// Proof of owning a master key: `C || AES-enc(M, C)`, twice 16 bytes, the `ts` of a new account, or the `z` when
 /// an account is parked and gets a new master key.
 pub fn ownership_proof(master: &MasterKey, challenge: &[u8; 16]) -> [u8; 32] {
     let mut proof = [*challenge, master.cipher().encrypt_block(*challenge)];
@@ -73,7 +73,7 @@ pub fn ownership_proof(master: &MasterKey, challenge: &[u8; 16]) -> [u8; 32] {
     flat
 }
 
-/// Whether a proof was made with this master key. For servers.
+/// Whether a proof, 32 bytes, was made with this master key; compared in constant time. For servers.
 pub fn check_ownership_proof(master: &MasterKey, proof: &[u8; 32]) -> bool {
     use subtle::ConstantTimeEq;
     let (challenge, _) = proof.split_at(16);
@@ -96,7 +96,7 @@ pub struct AnonymousCredentials {
 }
 
 impl AnonymousCredentials {
-    /// Reads `handle#key`.
+    /// Reads `handle#key`: 11 characters, the sign, and 22 characters of base64. White space around it is ignored.
     ///
     /// # Errors
     ///
@@ -113,7 +113,7 @@ impl AnonymousCredentials {
         })
     }
 
-    /// Writes `handle#key`.
+    /// Writes `handle#key`: 34 characters.
     pub fn to_text(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(64));
         base64::encode_into(self.user.as_bytes(), &mut text);
@@ -139,7 +139,8 @@ impl ConfirmationCode {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if it is no code of version 2.
+    /// [`Error::Base64`] or [`Error::Malformed`] if it is no code of version 2, [`Error::TooLarge`] for more than 4096
+    /// characters.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let text = text.trim();
         if text.len() > MAX_CODE {
@@ -164,7 +165,7 @@ impl ConfirmationCode {
         Ok(Self { code, email, name })
     }
 
-    /// The `c` of the command `ud2`.
+    /// The `c` of the command `ud2`: the whole code as base64.
     pub fn to_text(&self) -> String {
         base64::encode(&self.code)
     }
@@ -179,7 +180,8 @@ impl ConfirmationCode {
         &self.name
     }
 
-    /// Puts a code together. For servers: a client only ever reads one.
+    /// Puts a code together: `ConfirmCodeV2`, the token (15 bytes), address, tab and name in UTF-8, and the hash (8 bytes).
+    /// For servers: a client only ever reads one.
     ///
     /// # Errors
     ///

@@ -48,7 +48,7 @@ impl Salt {
         Self(salt)
     }
 
-    /// The salt that a file says it has.
+    /// The salt that a file says it has, [`LEN`](Self::LEN) bytes.
     pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
     }

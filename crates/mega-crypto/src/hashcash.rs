@@ -138,7 +138,8 @@ impl Challenge {
         Ok(None)
     }
 
-    /// The value of the header `X-Hashcash` for the repeated request.
+    /// The value of the header `X-Hashcash` for the repeated request: `1:<token>:<proof>`, the token in 64 characters of base64,
+    /// the proof as four bytes, big-endian, in 6.
     pub fn answer(&self, proof: u32) -> String {
         let token = base64::encode(&self.token);
         format!("1:{token}:{}", base64::encode(&proof.to_be_bytes()))

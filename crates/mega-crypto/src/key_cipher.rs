@@ -20,38 +20,38 @@ pub struct KeyCipher {
 }
 
 impl KeyCipher {
-    /// Expands a key.
+    /// Expands a key of 16 bytes.
     pub fn new(key: &[u8; 16]) -> Self {
         Self {
             aes: Aes128::new(key.into()),
         }
     }
 
-    /// Encrypts blocks in place.
+    /// Encrypts blocks of 16 bytes in place, each on its own (ECB), as many as there are.
     pub fn encrypt_blocks(&self, blocks: &mut [[u8; 16]]) {
         self.aes
             .encrypt_blocks(Array::cast_slice_from_core_mut(blocks));
     }
 
-    /// Decrypts blocks in place.
+    /// Decrypts blocks of 16 bytes in place, each on its own (ECB), as many as there are.
     pub fn decrypt_blocks(&self, blocks: &mut [[u8; 16]]) {
         self.aes
             .decrypt_blocks(Array::cast_slice_from_core_mut(blocks));
     }
 
-    /// Encrypts one block.
+    /// Encrypts one block of 16 bytes.
     pub fn encrypt_block(&self, mut block: [u8; 16]) -> [u8; 16] {
         self.aes.encrypt_block((&mut block).into());
         block
     }
 
-    /// Decrypts one block.
+    /// Decrypts one block of 16 bytes.
     pub fn decrypt_block(&self, mut block: [u8; 16]) -> [u8; 16] {
         self.aes.decrypt_block((&mut block).into());
         block
     }
 
-    /// Wraps the key of a node, for the `k` field of a new node or a `cr` array
+    /// Wraps the key of a node, 32 bytes or 16, for the `k` field of a new node or a `cr` array
     /// (crypto-and-accounts 4.3, 4.6).
     pub fn wrap_node_key(&self, key: &NodeKey) -> WrappedNodeKey {
         match key {

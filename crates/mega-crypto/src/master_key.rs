@@ -21,13 +21,13 @@ impl MasterKey {
         KeyCipher::new(self.expose_secret())
     }
 
-    /// Opens the `k` of a login reply with the key derived from the password. Nothing tells here
+    /// Opens the `k` of a login reply, 16 bytes, with the key derived from the password. Nothing tells here
     /// whether the password was right.
     pub fn unwrap(password_key: &PasswordKey, k: &[u8; 16]) -> Self {
         Self::from_bytes(password_key.cipher().decrypt_block(*k))
     }
 
-    /// Wraps it under a key derived from a password, for the `k` of a command that sets the
+    /// Wraps it under a key derived from a password, into the 16 bytes of `k` in a command that sets the
     /// password.
     pub fn wrap(&self, password_key: &PasswordKey) -> [u8; 16] {
         password_key.cipher().encrypt_block(*self.expose_secret())

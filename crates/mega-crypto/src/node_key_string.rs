@@ -35,7 +35,7 @@ use crate::{
 pub struct KeyString<'a>(&'a [u8]);
 
 impl<'a> KeyString<'a> {
-    /// Takes the text of a `k` field. Any text is accepted; a useless one opens nothing.
+    /// Takes the text of a `k` field, of any length. Any text is accepted; a useless one opens nothing.
     pub fn new(text: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         Self(text.as_ref())
     }

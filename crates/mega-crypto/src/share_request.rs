@@ -56,7 +56,7 @@ impl ShareRequest {
         }
     }
 
-    /// Adds the key of the node at a place of the command's list, for each of the shares above its
+    /// Adds the key of the node at a place of the command's list, counted from 0, for each of the shares above its
     /// new parent.
     pub fn add_new(&mut self, place: u32, key: &NodeKey, shares: &[ShareKeys<'_>]) {
         self.add(place, key, shares);
@@ -110,7 +110,7 @@ impl ShareRequest {
         self.entries.is_empty()
     }
 
-    /// The array as it is sent.
+    /// The array as it is sent: JSON without white space, handles and keys in base64.
     pub fn to_json(&self) -> String {
         let mut json = String::from("[[");
         push_handles(&self.shares, &mut json);

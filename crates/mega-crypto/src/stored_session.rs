@@ -69,7 +69,7 @@ impl StoredSession {
         Self::from_bytes(&blob)
     }
 
-    /// Its bytes.
+    /// Its bytes: 59 or 60 for an account.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         match self {
             Self::Account(account) => account.to_bytes(),
@@ -77,7 +77,7 @@ impl StoredSession {
         }
     }
 
-    /// Its text.
+    /// Its text: base64, 79 or 80 characters for an account.
     pub fn to_text(&self) -> Zeroizing<String> {
         Zeroizing::new(base64::encode(&self.to_bytes()))
     }

@@ -52,7 +52,7 @@ impl Authring {
         Ok(ring)
     }
 
-    /// The records one after the other.
+    /// The records one after the other, 29 bytes each.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.entries.len().saturating_mul(RECORD));
         for entry in &self.entries {

@@ -187,7 +187,7 @@ impl PendingOutShare {
 }
 
 impl PendingInShare {
-    /// A pending share.
+    /// A pending share; its key, if it is there, wrapped under the pairwise key, 16 bytes.
     pub const fn new(node: NodeHandle, from: UserHandle, wrapped_key: Option<[u8; 16]>) -> Self {
         Self {
             node,

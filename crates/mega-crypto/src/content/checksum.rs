@@ -26,7 +26,7 @@ impl UploadChecksum {
         }
     }
 
-    /// The checksum of a whole body.
+    /// The checksum of a whole body, of any length.
     pub fn of(ciphertext: &[u8]) -> Self {
         let mut checksum = Self::new();
         checksum.update(ciphertext);

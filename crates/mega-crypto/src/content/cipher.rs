@@ -110,7 +110,7 @@ impl ContentCipher {
         self.crypt_chunks(Direction::Decrypt, offset, data)
     }
 
-    /// The MACs of whole chunks of plaintext, to check a file that is there already.
+    /// The MACs of whole chunks of plaintext, 16 bytes each, to check a file that is there already.
     ///
     /// The buffer is as for [`encrypt_chunks`](Self::encrypt_chunks).
     ///

@@ -90,7 +90,7 @@ impl CondensedMac {
             .try_for_each(|(index, mac)| self.insert(index, mac))
     }
 
-    /// The MAC of a chunk, if it is there.
+    /// The MAC of the chunk with this number, counted from 0, if it is there.
     pub fn get(&self, index: u64) -> Option<ChunkMac> {
         let at = usize::try_from(index).ok()?;
         let word = self.present.get(at / 64)?;
@@ -143,7 +143,7 @@ impl CondensedMac {
         Ok(chain.meta_mac())
     }
 
-    /// Compares with the MAC in the node key, in constant time, and tells what it matched.
+    /// Compares with the MAC in the node key of a file of `size` bytes, in constant time, and tells what it matched.
     ///
     /// # Errors
     ///

@@ -22,7 +22,7 @@ pub struct ContentKey {
 }
 
 impl ContentKey {
-    /// Puts a key together from its two parts.
+    /// Puts a key together from its two parts: the AES key, 16 bytes, and the nonce, 8 bytes.
     pub const fn new(aes: [u8; 16], nonce: [u8; 8]) -> Self {
         Self { aes, nonce }
     }

@@ -27,7 +27,8 @@ impl PartialChunkMac {
         }
     }
 
-    /// Continues from what [`state`](Self::state) gave. The caller remembers how far it was.
+    /// Continues from the 16 bytes that [`state`](Self::state) gave. The caller remembers how far it was: a multiple of 16
+    /// bytes from the start of the chunk.
     pub fn resume(state: [u8; 16]) -> Self {
         Self { state, pending: 0 }
     }

@@ -12,7 +12,7 @@ use super::samples::{LANES, Samples};
 pub struct Crc(pub [u8; 16]);
 
 impl Crc {
-    /// The checksum of a content in memory.
+    /// The checksum of a whole content in memory, of any length.
     pub fn of(content: &[u8]) -> Self {
         let mut builder = CrcBuilder::new(content.len() as u64);
         builder.update(content);

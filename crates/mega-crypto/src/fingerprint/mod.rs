@@ -120,7 +120,8 @@ impl Fingerprint {
         Self::from_attribute(c, size)
     }
 
-    /// Writes the form with the size in front.
+    /// Writes the form with the size in front: one character for the length of the size, the size (2 to 12 characters), and
+    /// what [`to_attribute`](Self::to_attribute) gives (SDK `src/megaapi_impl.cpp`; crypto-and-accounts 7.6).
     pub fn to_application_text(&self) -> String {
         let size = base64::encode(Serialize64::unsigned(self.size).as_bytes());
         let mut text = String::with_capacity(1 + size.len() + 34);

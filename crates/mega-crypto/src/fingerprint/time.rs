@@ -21,7 +21,7 @@ impl Serialize64 {
         Self::unsigned(number.cast_unsigned())
     }
 
-    /// A size.
+    /// A size in bytes.
     pub fn unsigned(number: u64) -> Self {
         let [a, b, c, d, e, f, g, h] = number.to_le_bytes();
         // At most 8.

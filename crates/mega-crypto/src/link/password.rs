@@ -56,7 +56,7 @@ impl PasswordLink {
         Self::lock_with_salt(link, password, salt)
     }
 
-    /// The same with a salt of the caller's choice.
+    /// The same with a salt of the caller's choice, 32 bytes. A salt must never be used twice.
     ///
     /// # Errors
     ///
@@ -94,7 +94,7 @@ impl PasswordLink {
         Ok(locked)
     }
 
-    /// Unlocks it.
+    /// Unlocks it with the password as typed, in UTF-8: nothing is trimmed.
     ///
     /// The MAC is checked before the key is used, in constant time. As slow as deriving a login;
     /// run it off an asynchronous executor.
@@ -132,7 +132,8 @@ impl PasswordLink {
         self.handle
     }
 
-    /// The URL. Useless without the password, but it lets anybody try passwords: do not log it.
+    /// The URL: the site, `#P!`, and 118 characters for a folder or 139 for a file. Useless without the password, but it lets
+    /// anybody try passwords: do not log it.
     pub fn to_url(&self) -> String {
         let mut bytes = self.covered();
         bytes.extend_from_slice(&self.mac);

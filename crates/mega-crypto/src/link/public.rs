@@ -127,7 +127,7 @@ impl PublicLink {
         self
     }
 
-    /// The URL in today's form. It holds the key: never log it.
+    /// The URL in today's form: the handle in 8 characters, the key in 43 for a file and 22 else. It holds the key: never log it.
     pub fn to_url(&self) -> Zeroizing<String> {
         // The longest: site, kind, handle, key, write authorisation, node.
         let mut url = Zeroizing::new(String::with_capacity(256));
@@ -266,7 +266,7 @@ impl WriteAuth {
         Ok(Self(Zeroizing::new(String::from(text))))
     }
 
-    /// The text.
+    /// The text: 1 to 64 characters.
     pub fn expose_secret(&self) -> &str {
         &self.0
     }

@@ -41,7 +41,7 @@ impl NewPassword {
         Self::with_random_value(password, value)
     }
 
-    /// The same with a random value of the caller's choice.
+    /// The same with a random value of the caller's choice, 16 bytes. It must be drawn anew for each password.
     ///
     /// # Errors
     ///
@@ -69,12 +69,12 @@ impl NewPassword {
         &self.client_random_value
     }
 
-    /// The salt that the server will give at the next login.
+    /// The salt that the server will give at the next login, 32 bytes.
     pub fn salt(&self) -> [u8; 32] {
         salt_of(&self.client_random_value)
     }
 
-    /// `hak`: what the server compares logins with. The field is called `uh` in `up`, and holds
+    /// `hak`, 16 bytes: what the server compares logins with. The field is called `uh` in `up`, and holds
     /// this hash there, not the authentication key.
     pub fn hashed_auth_key(&self) -> [u8; 16] {
         match &self.secret.auth {
@@ -83,7 +83,7 @@ impl NewPassword {
         }
     }
 
-    /// `k`: the master key wrapped under the new password.
+    /// `k`, 16 bytes: the master key wrapped under the new password.
     pub fn wrap(&self, master: &MasterKey) -> [u8; 16] {
         master.wrap(self.password_key())
     }

@@ -48,7 +48,7 @@ impl PartialEq for RsaVerdict {
 impl Eq for RsaVerdict {}
 
 impl RsaVerdict {
-    /// Restores a remembered verdict.
+    /// Restores a remembered verdict from its 32 bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }

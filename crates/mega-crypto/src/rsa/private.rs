@@ -280,7 +280,7 @@ impl RsaPlaintext {
             .ok_or(Error::PrivateKeyRejected)
     }
 
-    /// All of it, filler included.
+    /// All of it, filler included: for a key of 2048 bits 254 to 256 bytes, big-endian.
     pub fn expose_secret(&self) -> &[u8] {
         &self.0
     }

@@ -78,7 +78,7 @@ impl RsaPublicKey {
         &self.n
     }
 
-    /// The exponent.
+    /// The exponent: an odd number from 3 on.
     pub const fn e(&self) -> u64 {
         self.e
     }
@@ -122,7 +122,7 @@ impl RsaPublicKey {
         self.encrypt(key.expose_secret(), rng)
     }
 
-    /// Encrypts a share key for its owner, as accounts without `^!keys` did.
+    /// Encrypts a share key, 16 bytes, for its owner, as accounts without `^!keys` did.
     ///
     /// # Errors
     ///

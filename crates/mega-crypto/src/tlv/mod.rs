@@ -33,7 +33,7 @@ pub use self::records::Records;
 /// (crypto-and-accounts 10.1).
 pub const MAX_LEN: usize = 16 << 20;
 
-/// Opens a container and reads its records.
+/// Opens a container of at most [`MAX_LEN`] bytes and reads its records.
 ///
 /// # Errors
 ///

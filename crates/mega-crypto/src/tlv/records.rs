@@ -78,7 +78,7 @@ impl Records {
         Ok(plain)
     }
 
-    /// The value of a record.
+    /// The value of a record, of any length.
     pub fn get(&self, name: impl AsRef<[u8]>) -> Option<&[u8]> {
         self.0.get(name.as_ref()).map(|value| value.as_slice())
     }

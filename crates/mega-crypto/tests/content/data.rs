@@ -3,11 +3,11 @@
 use mega_crypto::content::{ContentCipher, ContentKey};
 use serde_json::Value;
 
+use crate::support::{VECTORS, Vector, look, unhex};
+
 /// One member of the vectors.
-pub(crate) fn vectors(member: &str) -> Value {
-    let text = include_str!("../vectors/vectors.json");
-    let mut all: Value = serde_json::from_str(text).unwrap();
-    all[member].take()
+pub(crate) fn vectors(member: &str) -> &'static Value {
+    &VECTORS[member]
 }
 
 /// Bytes of the test file from `offset` on. Byte i is (a i + b ⌊i/2^8⌋ + c ⌊i/2^16⌋ + d) mod 256.
@@ -20,11 +20,7 @@ pub(crate) fn pattern(offset: u64, len: usize) -> Vec<u8> {
 }
 
 pub(crate) fn hex(value: &Value) -> Vec<u8> {
-    let text = value.as_str().unwrap();
-    (0..text.len())
-        .step_by(2)
-        .map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap())
-        .collect()
+    unhex(look(value).as_str().unwrap())
 }
 
 pub(crate) fn hex_array<const N: usize>(value: &Value) -> [u8; N] {
@@ -35,13 +31,13 @@ pub(crate) fn key_of(case: &Value) -> ContentKey {
     ContentKey::new(hex_array(&case["aes_key"]), hex_array(&case["nonce"]))
 }
 
-pub(crate) fn cases(value: &Value) -> &Vec<Value> {
-    value["cases"].as_array().unwrap()
+pub(crate) fn cases(value: &Value) -> &[Value] {
+    value.list("cases")
 }
 
 /// Reads base64url without padding.
 pub(crate) fn base64_array<const N: usize>(value: &Value) -> [u8; N] {
-    mega_crypto::base64::decode_array(value.as_str().unwrap()).unwrap()
+    mega_crypto::base64::decode_array(look(value).as_str().unwrap()).unwrap()
 }
 
 /// The engine, and with the feature `accelerated` the safe one besides.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use crate::support::{VECTORS, Vector};
 
 #[test]
-fn positions_are_written_and_read_as_known() {
+pub(crate) fn positions_are_written_and_read_as_known() {
     let vectors = &VECTORS["coordinates"];
     let master = MasterKey::from_bytes(vectors.array("master_key"));
     let stored = vectors.b64("stored_key_b64").try_into().unwrap();
@@ -13,10 +13,19 @@ fn positions_are_written_and_read_as_known() {
     assert_eq!(key.expose_secret().to_vec(), vectors.hex("unshareable_key"));
     assert_eq!(key.wrap(&master), stored);
     for case in vectors.list("cases") {
-        let degrees = |name: &str| case[name].as_f64().unwrap();
+        let degrees = |name: &str| case.f64(name);
         let position = Position::from_degrees(degrees("latitude"), degrees("longitude")).unwrap();
         let (text, gp) = (case.str("l_text"), case.str("gp_b64"));
         assert_eq!(position.to_text(), text);
+        let bytes = case.b64("l_text");
+        let number = |bytes: &[u8]| {
+            bytes
+                .iter()
+                .rev()
+                .fold(0, |all, byte| all << 8 | u64::from(*byte))
+        };
+        assert_eq!(number(&bytes[..3]), case.u64("lat_int"));
+        assert_eq!(number(&bytes[3..]), case.u64("lon_int"));
         assert_eq!(Position::from_text(text).unwrap(), position);
         assert_eq!(key.seal(&position), gp);
         assert_eq!(key.open_position(gp).unwrap(), position);

@@ -3,7 +3,7 @@ use mega_crypto::{Error, ErrorKind, MasterKey, os_rng};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
-use crate::support::{VECTORS, Vector, unhex};
+use crate::support::{VECTORS, Vector, look, unhex};
 
 fn master(value: &serde_json::Value, name: &str) -> MasterKey {
     MasterKey::from_bytes(value.array(name))
@@ -11,7 +11,7 @@ fn master(value: &serde_json::Value, name: &str) -> MasterKey {
 
 fn records(value: &serde_json::Value) -> Records {
     let mut records = Records::new();
-    for (name, value) in value.as_object().unwrap() {
+    for (name, value) in look(value).as_object().unwrap() {
         records
             .insert(name, unhex(value.as_str().unwrap()))
             .unwrap();
@@ -20,12 +20,12 @@ fn records(value: &serde_json::Value) -> Records {
 }
 
 #[test]
-fn containers_of_every_mode_open_and_are_made_as_known() {
+pub(crate) fn containers_of_every_mode_open_and_are_made_as_known() {
     let vectors = &VECTORS["tlv_containers"];
     let master = master(vectors, "master_key");
     let mut modes = std::collections::HashSet::new();
     for case in vectors.list("cases") {
-        let mode = Mode::from_number(case["mode"].as_u64().unwrap() as u8).unwrap();
+        let mode = Mode::from_number(u8::try_from(case.u64("mode")).unwrap()).unwrap();
         let container = case.b64("container_b64");
         let expected = records(&case["records"]);
         assert_eq!(
@@ -34,7 +34,12 @@ fn containers_of_every_mode_open_and_are_made_as_known() {
             "{mode:?}"
         );
         assert_eq!(*expected.to_bytes().unwrap(), case.hex("records_plain"));
-        assert_eq!(mode.tag_len() as u64, case["tag_length"]);
+        assert_eq!(mode.tag_len() as u64, case.u64("tag_length"));
+        let is_gcm = matches!(mode, Mode::Gcm12Tag16 | Mode::Gcm10Tag8);
+        assert_eq!(
+            case.str("algorithm"),
+            if is_gcm { "AES-GCM" } else { "AES-CCM" }
+        );
         let made = tlv::encrypt_with(&case.hex("records_plain"), &master, mode, &case.hex("iv"));
         assert_eq!(made.unwrap(), container);
         modes.insert(mode);
@@ -53,12 +58,12 @@ fn containers_of_every_mode_open_and_are_made_as_known() {
 }
 
 #[test]
-fn containers_of_the_web_clients_tests_open() {
+pub(crate) fn containers_of_the_web_clients_tests_open() {
     let vectors = &VECTORS["from_public_test_suites"]["tlv_block_cipher"];
     let master = master(vectors, "key");
     let iv = vectors.hex("iv_prefix_of");
     for case in vectors.list("cases") {
-        let mode = Mode::from_number(case["mode"].as_u64().unwrap() as u8).unwrap();
+        let mode = Mode::from_number(u8::try_from(case.u64("mode")).unwrap()).unwrap();
         let (plain, container) = (case.str("plaintext").as_bytes(), case.b64("container_b64"));
         assert_eq!(
             *tlv::decrypt(&container, &master).unwrap(),
@@ -70,8 +75,20 @@ fn containers_of_the_web_clients_tests_open() {
     }
 }
 
+/// The official client's own test of the cipher: as the text of a container in the mode that is written today.
 #[test]
-fn bytes_that_became_utf8_are_turned_back() {
+pub(crate) fn the_cipher_of_today_is_the_official_clients() {
+    let case = &VECTORS["from_public_test_suites"]["aes_gcm"];
+    let container = [vec![0x10], case.hex("iv"), case.hex("ciphertext_and_tag")].concat();
+    let master = master(case, "key");
+    let plain = case.hex("plaintext");
+    assert_eq!(*tlv::decrypt(&container, &master).unwrap(), plain);
+    let made = tlv::encrypt_with(&plain, &master, Mode::WRITTEN, &case.hex("iv"));
+    assert_eq!(made.unwrap(), container);
+}
+
+#[test]
+pub(crate) fn bytes_that_became_utf8_are_turned_back() {
     let vectors = &VECTORS["from_public_test_suites"]["tlv_utf8_damage"];
     let expected = records(&vectors["records"]);
     assert_eq!(

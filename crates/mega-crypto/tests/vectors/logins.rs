@@ -21,7 +21,7 @@ fn password_key(case: &Value) -> PasswordKey {
 }
 
 #[test]
-fn temporary_session_ids_prove_the_master_key() {
+pub(crate) fn temporary_session_ids_prove_the_master_key() {
     for case in VECTORS.list("login_tsid") {
         let tsid = case.b64("tsid_b64");
         let reply = reply(case, SessionMaterial::Temporary { tsid: &tsid });
@@ -31,7 +31,7 @@ fn temporary_session_ids_prove_the_master_key() {
             &Expected::default(),
             &mut os_rng(),
         );
-        if case["valid"] == true {
+        if case.bool("valid") {
             let account = signed_in.unwrap();
             assert!(account.confirmed && account.private_key.is_none());
             assert_eq!(account.master.expose_secret()[..], case.hex("master_key"));
@@ -43,6 +43,14 @@ fn temporary_session_ids_prove_the_master_key() {
                 "{}",
                 case.str("name")
             );
+            // The session id is not used, and so is not known.
+            assert_eq!(case.opt_str("sid_query"), None);
+            if let Some(master) = case.opt_hex("master_key") {
+                // The password was right, and only the session id was not.
+                let k = base64::decode_array(case.str("k_b64")).unwrap();
+                let opened = MasterKey::unwrap(&password_key(case), &k);
+                assert_eq!(opened.expose_secret()[..], master);
+            }
         }
     }
 }
@@ -65,7 +73,7 @@ fn log_4_temporary_session_ids_of_another_account_are_refused() {
 }
 
 #[test]
-fn encrypted_session_ids_are_opened_or_refused() {
+pub(crate) fn encrypted_session_ids_are_opened_or_refused() {
     let (mut good, mut bad) = (0, 0);
     for account in VECTORS.list("login_csid") {
         let privk = account["rsa"].b64("privk_b64");
@@ -84,7 +92,7 @@ fn encrypted_session_ids_are_opened_or_refused() {
                 &Expected::default(),
                 &mut os_rng(),
             );
-            if case["valid"] == true {
+            if case.bool("valid") {
                 let signed_in = signed_in.unwrap();
                 assert_eq!(*signed_in.session.to_text(), case.str("sid_query"));
                 assert_eq!(
@@ -100,6 +108,7 @@ fn encrypted_session_ids_are_opened_or_refused() {
                     "{}",
                     case.str("name")
                 );
+                assert_eq!(case.opt_str("sid_query"), None);
                 bad += 1;
             }
         }
@@ -214,7 +223,7 @@ fn a_temporary_session_confirms_itself_on_resuming() {
 }
 
 #[test]
-fn the_proof_of_a_new_account() {
+pub(crate) fn the_proof_of_a_new_account() {
     let case = &VECTORS["ephemeral_ts"];
     let master = MasterKey::from_bytes(case.array("master_key"));
     let proof = account::ownership_proof(&master, &case.array("challenge"));

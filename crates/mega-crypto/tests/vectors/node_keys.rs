@@ -4,7 +4,7 @@ use mega_crypto::{
     write_key_string,
 };
 
-use crate::support::{VECTORS, Vector};
+use crate::support::{VECTORS, Vector, look};
 
 struct Known {
     user: UserHandle,
@@ -58,7 +58,7 @@ fn kind(case: &serde_json::Value) -> NodeKind {
 }
 
 #[test]
-fn file_keys_fold_into_their_parts() {
+pub(crate) fn file_keys_fold_into_their_parts() {
     for case in VECTORS.list("fold") {
         let key = case.hex("node_key");
         let folded = match <[u8; 32]>::try_from(key.as_slice()) {
@@ -68,11 +68,14 @@ fn file_keys_fold_into_their_parts() {
                 .attribute_key(),
         };
         assert_eq!(folded.expose_secret()[..], case.hex("aes_key"));
+        // Only a file's key has these.
+        assert_eq!(case.is_present("nonce"), key.len() == 32);
+        assert_eq!(case.is_present("meta_mac"), key.len() == 32);
     }
 }
 
 #[test]
-fn file_keys_are_put_together_from_their_parts() {
+pub(crate) fn file_keys_are_put_together_from_their_parts() {
     for case in VECTORS
         .list("fold")
         .iter()
@@ -92,7 +95,7 @@ fn file_keys_are_put_together_from_their_parts() {
 }
 
 #[test]
-fn key_strings_open_as_the_official_client_opens_them() {
+pub(crate) fn key_strings_open_as_the_official_client_opens_them() {
     let known = Known::of_vectors();
     for case in VECTORS["node_key_strings"].list("cases") {
         let opened = KeyString::new(case.str("k_text")).open_like_sdk(kind(case), &known);
@@ -100,13 +103,12 @@ fn key_strings_open_as_the_official_client_opens_them() {
             Some(key) => {
                 let opened = opened.unwrap_or_else(|e| panic!("{case}: {e}"));
                 assert_eq!(opened.key.expose_secret(), key, "{case}");
-                assert_eq!(
-                    opened.is_foreign(),
-                    case["foreign"].as_bool().unwrap(),
-                    "{case}"
-                );
+                assert_eq!(opened.is_foreign(), case.bool("foreign"), "{case}");
             }
-            None => assert!(opened.is_err(), "{case}"),
+            None => {
+                assert!(opened.is_err(), "{case}");
+                assert_ne!(case.opt_bool("foreign"), Some(true), "{case}");
+            }
         }
     }
 }
@@ -131,7 +133,10 @@ fn nod_1_nod_3_key_strings_open_strictly_and_with_the_own_entry_first() {
                     assert_eq!(opened.is_foreign(), case["foreign"].as_bool().unwrap());
                 }
             }
-            None => assert!(opened.is_err(), "{case}"),
+            None => {
+                assert!(opened.is_err(), "{case}");
+                assert_ne!(case.opt_bool("foreign"), Some(true), "{case}");
+            }
         }
     }
     assert_eq!(own_over_share, 1);
@@ -163,7 +168,7 @@ fn keys_are_wrapped_as_in_the_key_strings() {
 }
 
 #[test]
-fn own_share_keys_open_only_with_their_proof() {
+pub(crate) fn own_share_keys_open_only_with_their_proof() {
     for case in VECTORS.list("share_keys") {
         let master = MasterKey::from_bytes(case.array("master_key")).cipher();
         let share: NodeHandle = case.str("share_handle_b64").parse().unwrap();
@@ -202,7 +207,7 @@ fn nod_2_keys_that_protect_nothing_are_refused() {
 }
 
 #[test]
-fn keys_are_handed_to_shares() {
+pub(crate) fn keys_are_handed_to_shares() {
     let vectors = &VECTORS["crypto_request"];
     let shares: Vec<(NodeHandle, KeyCipher)> = vectors
         .list("shares")
@@ -222,9 +227,9 @@ fn keys_are_handed_to_shares() {
             Err(_) => FolderKey::from_bytes(node.array("key")).unwrap().into(),
         };
         let above: Vec<ShareKeys<'_>> = node
-            .list("inside_shares")
-            .iter()
-            .map(|i| &shares[i.as_u64().unwrap() as usize])
+            .numbers("inside_shares")
+            .into_iter()
+            .map(|i| &shares[usize::try_from(i).unwrap()])
             .map(|(share, cipher)| ShareKeys {
                 share: *share,
                 cipher,
@@ -235,7 +240,7 @@ fn keys_are_handed_to_shares() {
     }
     for (request, expected) in [(for_new, "cr_for_p"), (for_existing, "cr_for_m")] {
         let json: serde_json::Value = serde_json::from_str(&request.to_json()).unwrap();
-        assert_eq!(json, vectors[expected]);
+        assert_eq!(json, *look(&vectors[expected]));
     }
     assert!(ShareRequest::for_new_nodes().is_empty());
 }

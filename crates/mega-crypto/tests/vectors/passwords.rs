@@ -4,15 +4,34 @@ use mega_crypto::{PasswordKey, base64};
 use crate::support::{VECTORS, Vector};
 
 #[test]
-fn version_1_password_keys() {
+pub(crate) fn version_1_password_keys() {
     for case in VECTORS.list("v1_password_key") {
         let key = password::password_key_v1(case.str("password"));
         assert_eq!(key.expose_secret()[..], case.hex("key"), "{case}");
     }
 }
 
+/// Step 2 of crypto-and-accounts 2.3, written down once more.
 #[test]
-fn version_1_password_keys_of_a_public_test_suite() {
+pub(crate) fn version_1_passwords_are_packed_as_utf16() {
+    for case in VECTORS.list("v1_password_key") {
+        let units: Vec<u64> = case.str("password").encode_utf16().map(u64::from).collect();
+        assert_eq!(units, case.numbers("utf16_units"), "{case}");
+        let mut words = vec![0_u32; units.len().div_ceil(4)];
+        for (j, unit) in units.iter().enumerate() {
+            words[j / 4] |= (*unit as u32) << (24 - 8 * (j % 4));
+        }
+        let packed: Vec<u8> = words.into_iter().flat_map(u32::to_be_bytes).collect();
+        assert_eq!(packed, case.hex("packed_words"), "{case}");
+        // These bytes as characters make the same key: each has a place of its own.
+        let text: String = packed.into_iter().map(char::from).collect();
+        let key = password::password_key_v1(&text);
+        assert_eq!(key.expose_secret()[..], case.hex("key"), "{case}");
+    }
+}
+
+#[test]
+pub(crate) fn version_1_password_keys_of_a_public_test_suite() {
     for case in VECTORS["from_public_test_suites"]["v1_password_key"].list("cases") {
         // Its inputs are the characters themselves, all below 256.
         let text: String = case
@@ -28,16 +47,17 @@ fn version_1_password_keys_of_a_public_test_suite() {
 }
 
 #[test]
-fn version_1_user_hashes() {
+pub(crate) fn version_1_user_hashes() {
     for case in VECTORS["v1_user_hash"].list("cases") {
         let key = PasswordKey::from_bytes(case.array("password_key"));
         let hash = password::user_hash_v1(case.str("email"), &key);
         assert_eq!(hash.expose_secret()[..], case.hex("user_hash"), "{case}");
+        assert_eq!(base64::encode(hash.expose_secret()), case.str("uh_b64"));
     }
 }
 
 #[test]
-fn version_1_user_hashes_of_a_public_test_suite() {
+pub(crate) fn version_1_user_hashes_of_a_public_test_suite() {
     for case in VECTORS["from_public_test_suites"]["v1_user_hash"].list("cases") {
         let text = String::from_utf8(case.hex("input")).expect("no case is left out");
         let key = PasswordKey::from_bytes(case.array("key"));
@@ -61,10 +81,12 @@ fn a_version_1_login_is_made_of_both() {
 }
 
 #[test]
-fn version_2_derivation() {
+pub(crate) fn version_2_derivation() {
     for case in VECTORS.list("v2_derivation") {
+        assert_eq!(case.str("password").as_bytes(), case.hex("password_utf8"));
         let value = case.array("client_random_value");
         assert_eq!(password::salt_of(&value)[..], case.hex("salt"));
+        assert_eq!(case.b64("salt_b64"), case.hex("salt"));
         let login = password::derive_v2(case.str("password"), &case.hex("salt")).unwrap();
         assert_eq!(
             login.password_key().expose_secret()[..],

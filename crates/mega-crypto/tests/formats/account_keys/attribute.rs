@@ -6,6 +6,7 @@ use mega_crypto::account_keys::{
 use mega_crypto::{Error, ErrorKind, MasterKey, ShareKey, UserHandle, os_rng};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use sha2::Digest;
 
 use super::{
     container, joined, known, known_master, known_owner, node, open_known, open_plain, plain_of,
@@ -14,11 +15,11 @@ use super::{
 use crate::support::Vector;
 
 #[test]
-fn the_known_attribute_is_read_in_full() {
+pub(crate) fn the_known_attribute_is_read_in_full() {
     let (keys, fields) = (open_known(), &known()["fields"]);
-    assert_eq!(u64::from(keys.creation_time()), fields["creation_time"]);
+    assert_eq!(u64::from(keys.creation_time()), fields.u64("creation_time"));
     assert_eq!(keys.owner(), known_owner());
-    assert_eq!(u64::from(keys.generation().get()), fields["generation"]);
+    assert_eq!(u64::from(keys.generation().get()), fields.u64("generation"));
     assert_eq!(
         keys.ed25519().expose_secret().to_vec(),
         fields.hex("prEd255")
@@ -39,7 +40,7 @@ fn the_known_attribute_is_read_in_full() {
                 (
                     user(entry.str("user_b64")),
                     entry.hex("fingerprint"),
-                    entry["method"].as_u64().unwrap(),
+                    entry.u64("method"),
                 )
             })
             .collect();
@@ -62,8 +63,8 @@ fn the_known_attribute_is_read_in_full() {
             stored.key().unwrap().expose_secret().to_vec(),
             expected.hex("key")
         );
-        assert_eq!(stored.is_trusted(), expected["trusted"]);
-        assert_eq!(stored.is_in_use(), expected["in_use"]);
+        assert_eq!(stored.is_trusted(), expected.bool("trusted"));
+        assert_eq!(stored.is_in_use(), expected.bool("in_use"));
     }
     let [to_user, to_email] = keys.pending_out_shares() else {
         panic!()
@@ -82,8 +83,21 @@ fn the_known_attribute_is_read_in_full() {
             PendingRecipient::email("friend@example.com").unwrap()
         )
     );
-    assert_eq!(to_email.recipient.as_email().unwrap(), "friend@example.com");
-    assert_eq!(to_user.recipient.as_user(), Some(user("ixKluy2NvU8")));
+    for (share, expected) in keys
+        .pending_out_shares()
+        .iter()
+        .zip(fields.list("pending_outshares"))
+    {
+        assert_eq!(share.node, node(expected.str("handle_b64")));
+        assert_eq!(
+            share.recipient.as_user(),
+            expected.opt_str("user_b64").map(user)
+        );
+        assert_eq!(
+            share.recipient.as_email().as_deref(),
+            expected.opt_str("email")
+        );
+    }
     let pending = &fields.list("pending_inshares")[0];
     let expected = PendingInShare::new(
         node(pending.str("handle_b64")),
@@ -92,7 +106,50 @@ fn the_known_attribute_is_read_in_full() {
     );
     assert_eq!(keys.pending_in_shares().collect::<Vec<_>>(), [expected]);
     assert_eq!(keys.backups(), fields.hex("backups"));
+    assert_eq!(fields["warnings"].hex("cv"), b"1");
     assert!(keys.contact_verification_warning());
+    // What no method gives, out of the records.
+    let records = records(&known().hex("plain"));
+    let record = |wanted: u8| &records.iter().find(|(tag, _)| *tag == wanted).unwrap().1;
+    assert_eq!(u64::from(record(1)[0]), fields.u64("version"));
+    assert_eq!(*record(5), fields.hex("attr"));
+    assert_eq!(
+        joined(&records[records.len() - 1..]),
+        fields.hex("unknown_tags")
+    );
+}
+
+/// Crypto-and-accounts 3.6: the key, the vector and the outside.
+#[test]
+pub(crate) fn the_container_of_the_known_attribute_is_made_as_written_down() {
+    assert_eq!(known().str("attribute"), "^!keys");
+    let mut key = [0; 16];
+    let master = known_master();
+    let hkdf = hkdf::Hkdf::<sha2::Sha256>::new(None, master.expose_secret());
+    hkdf.expand(&[1], &mut key).unwrap();
+    assert_eq!(key[..], known().hex("derived_key"));
+    let container = known().b64("container_b64");
+    assert_eq!(container[..2], [20, 0]);
+    assert_eq!(container[2..14], known().hex("iv"));
+    assert_eq!(plain_of(&container, &master), known().hex("plain"));
+}
+
+/// A length of 65535 is written in the long form, and what other clients note is kept in it.
+#[test]
+pub(crate) fn long_values_in_a_list_are_read_and_written_as_known() {
+    let case = &known()["ltlv_long"];
+    let mut list = b"\x04name\xff\xff\0\0\xff\xff".to_vec();
+    list.resize(list.len() + 65535, 0);
+    list.extend(b"\x02n2\xff\xfe");
+    list.resize(list.len() + 65534, 0);
+    assert_eq!(list.len() as u64, case.u64("length"));
+    assert_eq!(list[..16], case.hex("first_16"));
+    assert_eq!(sha2::Sha256::digest(&list)[..], case.hex("sha256"));
+    let mut records = records(&known().hex("plain"));
+    records.iter_mut().find(|(tag, _)| *tag == 96).unwrap().1 = list;
+    let write = unchanged(&open_plain(&joined(&records)).unwrap());
+    records.iter_mut().find(|(tag, _)| *tag == 4).unwrap().1 = 43_u32.to_be_bytes().to_vec();
+    assert!(plain_of(write.attribute(), &known_master()) == joined(&records));
 }
 
 /// Threat model, KEY-10; crypto-and-accounts 3.7, rule 10.

@@ -1,10 +1,10 @@
 //! The attribute `^!keys` and what belongs to it: the known one, taken apart and put together without the crate.
 
-mod attribute;
+pub(crate) mod attribute;
 mod contacts;
 mod creation;
 mod shares;
-mod signatures;
+pub(crate) mod signatures;
 
 use mega_crypto::account_keys::{AccountKeys, KeysWrite};
 use mega_crypto::{Error, MasterKey, NodeHandle, UserHandle, os_rng};

@@ -1,5 +1,6 @@
 //! Signatures, fingerprints, pairwise keys.
 
+use hmac::{KeyInit, Mac};
 use mega_crypto::account_keys::{
     Ed25519PrivateKey, KeyFingerprint, KeySignature, X25519PrivateKey, X25519PublicKey,
 };
@@ -10,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::support::{VECTORS, Vector};
 
 #[test]
-fn key_signatures_are_made_and_verified_as_known() {
+pub(crate) fn key_signatures_are_made_and_verified_as_known() {
     let vectors = &VECTORS["key_signatures"];
     let seed = Ed25519PrivateKey::from_bytes(vectors.array("seed"));
     assert_eq!(seed.public_key().as_bytes().to_vec(), vectors.hex("public"));
@@ -19,9 +20,11 @@ fn key_signatures_are_made_and_verified_as_known() {
         vectors.hex("public_fingerprint")
     );
     let case = &vectors.list("cases")[0];
+    assert_eq!(case.str("attribute"), "sigCu255");
     let key = X25519PublicKey::from_slice(&case.hex("key_data")).unwrap();
     let signature = KeySignature::from_slice(&case.hex("signature")).unwrap();
-    assert_eq!(signature.time(), case["timestamp"].as_u64().unwrap());
+    assert_eq!(signature.time(), case.u64("timestamp"));
+    assert_eq!(signature.time(), 1_407_891_128);
     assert_eq!(
         KeySignature::sign_x25519(&seed, &key, 1_407_891_128),
         signature
@@ -41,9 +44,11 @@ fn key_signatures_are_made_and_verified_as_known() {
 }
 
 #[test]
-fn rsa_public_keys_are_signed_as_they_are_laid_out() {
+pub(crate) fn rsa_public_keys_are_signed_as_they_are_laid_out() {
     let seed = Ed25519PrivateKey::from_bytes(VECTORS["key_signatures"].array("seed"));
     let case = &VECTORS["key_signatures"].list("cases")[1];
+    assert!(case.str("attribute").starts_with("sigPubk"));
+    assert_eq!(case.b64("signature_b64"), case.hex("signature"));
     let mut matched = 0;
     for account in VECTORS.list("login_csid") {
         let rsa = &account["rsa"];
@@ -58,7 +63,7 @@ fn rsa_public_keys_are_signed_as_they_are_laid_out() {
             let data = pubk.signed_bytes();
             assert_eq!(Sha256::digest(&data).to_vec(), rsa.hex(hash), "{name}");
             if data == case.hex("key_data") {
-                let signature = KeySignature::sign_rsa(&seed, &pubk, 1_407_891_128);
+                let signature = KeySignature::sign_rsa(&seed, &pubk, case.u64("timestamp"));
                 assert_eq!(signature.to_bytes().to_vec(), case.hex("signature"));
                 signature.verify_rsa(&seed.public_key(), &pubk).unwrap();
                 matched += 1;
@@ -82,8 +87,10 @@ fn rsa_public_keys_are_signed_as_they_are_laid_out() {
     // The web client lays the exponent out in four bytes.
     pubk.extend([0, 32]);
     pubk.extend([0, 0, 1, 1]);
+    assert_eq!(case.hex("e"), [1, 1]);
     let plain = [&pubk[..pubk.len() - 6], &[0, 16, 1, 1]].concat();
     let signature = KeySignature::from_slice(&case.hex("signature")).unwrap();
+    assert_eq!(signature.time(), case.u64("timestamp"));
     let keys = [&pubk, &plain].map(|pubk| RsaPublicKey::from_bytes(pubk).unwrap());
     let verdicts = keys
         .each_ref()
@@ -98,7 +105,7 @@ fn rsa_public_keys_are_signed_as_they_are_laid_out() {
 }
 
 #[test]
-fn two_accounts_share_a_pairwise_key() {
+pub(crate) fn two_accounts_share_a_pairwise_key() {
     let vectors = &VECTORS["pairwise_key"];
     let [a, b] =
         ["private_a", "private_b"].map(|name| X25519PrivateKey::from_bytes(vectors.array(name)));
@@ -107,12 +114,26 @@ fn two_accounts_share_a_pairwise_key() {
     let key = a.pairwise_key(&b.public_key()).unwrap();
     assert_eq!(key.expose_secret().to_vec(), vectors.hex("key"));
     assert_eq!(b.pairwise_key(&a.public_key()).unwrap(), key);
+    // The steps on the way, with the primitives of other crates (crypto-and-accounts 4.7).
+    let hmac = |key: &[u8], data: &[u8]| {
+        let mut mac = hmac::Hmac::<Sha256>::new_from_slice(key).unwrap();
+        mac.update(data);
+        mac.finalize().into_bytes().to_vec()
+    };
+    let shared = x25519_dalek::x25519(vectors.array("private_a"), vectors.array("public_b"));
+    assert_eq!(shared[..], vectors.hex("shared_secret"));
+    let step = hmac(&[], &shared);
+    assert_eq!(step, vectors.hex("step1"));
+    let step = hmac(&step, b"strongvelope pairwise key\x01");
+    assert_eq!(step, vectors.hex("step2"));
+    assert_eq!(step[..16], vectors.hex("key"));
     let share_key = ShareKey::from_bytes(vectors.array("share_key")).unwrap();
     assert_eq!(
         key.cipher().wrap_share_key(&share_key).to_vec(),
         vectors.hex("encrypted_share_key")
     );
     let wrapped = vectors.array("encrypted_share_key");
+    assert_eq!(vectors.b64("encrypted_share_key_b64"), wrapped);
     assert_eq!(key.cipher().unwrap_share_key(&wrapped).unwrap(), share_key);
     // Points of small order would give everybody the same key.
     for public in [[0; 32], {
