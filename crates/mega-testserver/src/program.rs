@@ -14,8 +14,11 @@ use crate::state::StateError;
 pub fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.iter().any(|a| a == "--help" || a == "-h") {
-        println!("{USAGE}");
-        return ExitCode::SUCCESS;
+        // Whoever reads it may have seen enough: `| head`.
+        return match writeln!(std::io::stdout(), "{USAGE}") {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+            _ => ExitCode::SUCCESS,
+        };
     }
     let result = Arguments::read(&arguments).and_then(|arguments| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
