@@ -125,7 +125,10 @@ fn grown(nodes: &[Piece]) -> Tree {
 fn ever_a_circle(nodes: &[Piece]) -> bool {
     let mut above: BTreeMap<u8, u8> = BTreeMap::new();
     nodes.iter().any(|node| {
-        if let Some(parent) = node.parent {
+        // Others have no place below anybody, and give none to one who has it.
+        if let Some(parent) = node.parent
+            && matches!(node.kind, NodeKind::File | NodeKind::Folder)
+        {
             above.insert(node.number, parent);
         }
         let mut at = Some(node.number);
