@@ -47,22 +47,16 @@ mod tree;
 mod view;
 mod wire_error;
 
-/// For the fuzz targets of the repository.
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
-pub mod fuzzing {
-    /// Whether opened frames of a tree cache lead to a tree. Panics if it is not sound.
-    #[must_use]
-    pub fn cache_frames(input: &[u8]) -> bool {
-        crate::cache::check_frames(input)
-    }
-
-    /// Whether the content of a frame of open changes can be read. Panics if it is not read again as it is written.
-    #[must_use]
-    pub fn intent_frame(input: &[u8]) -> bool {
-        crate::intents::check_frame(input)
-    }
-}
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a check panics when a promise is broken"
+)]
+pub mod fuzzing;
 
 /// For the simulation of the repository. Never for programs: with it the keys of a thread come from a seed.
 #[cfg(feature = "simulation")]

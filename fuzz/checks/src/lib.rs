@@ -30,11 +30,14 @@ mod names;
 mod node_keys;
 mod node_list;
 mod random;
+mod retry_machine;
 mod rsa;
 mod sessions;
 mod storage_replies;
 mod tlv;
 mod totp;
+mod transfers;
+mod trees;
 mod urls;
 
 pub use account_keys::{account_keys, authring};
@@ -59,11 +62,14 @@ pub use mpi::mpi;
 pub use names::{local_names, masks, names};
 pub use node_keys::node_keys;
 pub use node_list::node_list;
+pub use retry_machine::retry_machine;
 pub use rsa::{rsa_private, rsa_public};
 pub use sessions::sessions;
 pub use storage_replies::storage_replies;
 pub use tlv::{tlv_container, tlv_records};
 pub use totp::totp;
+pub use transfers::{download_assembler, upload_machine};
+pub use trees::{event_application, tree_builder};
 pub use urls::urls;
 
 /// A fuzz target: its name, which is that of its corpus, and its check.
@@ -83,6 +89,8 @@ pub const TARGETS: &[Target] = &[
     ("command_replies", command_replies),
     ("contacts", contacts),
     ("content", content),
+    ("download_assembler", download_assembler),
+    ("event_application", event_application),
     ("event_batches", event_batches),
     ("file_attributes", file_attributes),
     ("fingerprint", fingerprint),
@@ -100,6 +108,7 @@ pub const TARGETS: &[Target] = &[
     ("node_keys", node_keys),
     ("node_list", node_list),
     ("positions", positions),
+    ("retry_machine", retry_machine),
     ("rsa_private", rsa_private),
     ("rsa_public", rsa_public),
     ("sessions", sessions),
@@ -107,5 +116,7 @@ pub const TARGETS: &[Target] = &[
     ("tlv_container", tlv_container),
     ("tlv_records", tlv_records),
     ("totp", totp),
+    ("tree_builder", tree_builder),
+    ("upload_machine", upload_machine),
     ("urls", urls),
 ];

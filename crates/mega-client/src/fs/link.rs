@@ -1,19 +1,22 @@
 //! Making public links.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::IntoFuture;
 use std::time::SystemTime;
 
 use futures::Stream;
+use futures::future::join_all;
 use mega_crypto::link::{PasswordLink, PublicLink, WriteAuth};
-use mega_crypto::{NodeKey, ShareKey, share_auth};
-use mega_protocol::commands::{CreateLink, SetShare, ShareTarget};
+use mega_crypto::{FileKey, NodeKey};
+use mega_protocol::commands::CreateLink;
 use mega_protocol::{AccessLevel as WireAccess, NodeHandle, PublicHandle};
 use zeroize::Zeroizing;
 
 use super::access::{check_no_version, check_ordinary, find};
-use super::bulk::{Bulk, BulkCall};
-use super::release::{released_key, subtree_keys, wrap_for_shares};
+use super::bulk::{Bulk, BulkCall, for_all};
+use super::everyone::Opened;
+use super::release::released_key;
 use crate::builder::BoxFuture;
 use crate::chance::rng;
 use crate::error::{Error, ErrorKind, Result};
@@ -237,7 +240,8 @@ impl MakeLinks {
         self
     }
 
-    /// Each item with its result as soon as that is known; see [`BulkCall::stream`].
+    /// Each item with its result as soon as that is known; see [`BulkCall::stream`]. Links are made a thousand at a time, so their results come a
+    /// thousand at a time, too.
     pub fn stream(self) -> impl Stream<Item = (Target, Result<Link>)> + Send + 'static {
         self.call().stream()
     }
@@ -249,9 +253,9 @@ impl MakeLinks {
             options,
             progress,
         } = self;
-        BulkCall::new(client.api().clone(), targets, move |target| {
+        BulkCall::together(client.api().clone(), targets, move |targets| {
             let client = client.clone();
-            async move { client.make_link(&target, options).await }
+            async move { client.make_links(&targets, options).await }
         })
         .progress(&progress)
     }
@@ -266,49 +270,73 @@ impl IntoFuture for MakeLinks {
     }
 }
 
+/// A node that may have a link, and what the link needs.
+struct Linked {
+    node: NodeHandle,
+    kind: Kind,
+}
+
+enum Kind {
+    File(FileKey),
+    Folder,
+    /// With what everyone needs.
+    Open(Opened),
+}
+
 impl Client {
     async fn make_link(&self, target: &Target, options: Options) -> Result<Link> {
-        let made = async {
-            self.account()?;
-            let node = self.handle_of(target, Want::Any)?;
-            let key = self.with_tree(|tree, _| {
-                let index = find(tree, node)?;
-                check_ordinary(tree, index)?;
-                check_no_version(tree, index)?;
-                if tree.share_above(index).is_some() {
-                    return Err(Error::new(
-                        ErrorKind::AccessDenied,
-                        "it lies in somebody else's folder; only the owner can make a link",
-                    ));
+        let made = self.make_links(std::slice::from_ref(target), options).await;
+        let made = made.into_iter().next();
+        made.unwrap_or_else(|| Err(Error::misuse("no link was asked for")))
+    }
+
+    /// One link for each target, in order. Each step is taken for all of them together: first the folders are opened, then the links are asked for.
+    async fn make_links(&self, targets: &[Target], options: Options) -> Vec<Result<Link>> {
+        let level = if options.writable {
+            WireAccess::Full
+        } else {
+            WireAccess::Read
+        };
+        let mut linked: Vec<Result<Linked>> = targets
+            .iter()
+            .map(|target| self.linkable(target, options))
+            .collect();
+        // A folder that is named twice is opened once.
+        let mut wanted: BTreeMap<NodeHandle, usize> = BTreeMap::new();
+        for linked in linked.iter().flatten() {
+            if matches!(linked.kind, Kind::Folder) {
+                let count = wanted.entry(linked.node).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        if !wanted.is_empty() {
+            let folders: Vec<NodeHandle> = wanted.keys().copied().collect();
+            let opened = self.open_to_everyone(&folders, level).await;
+            let results = wanted.into_iter().zip(opened);
+            let mut results: HashMap<_, _> = results
+                .map(|((folder, count), result)| (folder, for_each(result, count)))
+                .collect();
+            for linked in &mut linked {
+                if let Ok(Linked { node, kind }) = linked
+                    && let Some(result) = results.get_mut(node).and_then(Vec::pop)
+                {
+                    match result {
+                        Ok(opened) => *kind = Kind::Open(opened),
+                        Err(error) => *linked = Err(error),
+                    }
                 }
-                let key = released_key(tree, index).ok_or_else(|| {
-                    Error::new(
-                        ErrorKind::Key,
-                        "the node cannot be read, so its key must not be given away",
-                    )
-                })?;
-                Ok(key)
-            })?;
-            match key {
-                NodeKey::File(_) if options.writable => {
-                    Err(Error::misuse("only the link of a folder can be writable"))
-                }
-                NodeKey::File(key) => {
-                    let (handle, expires, _) = self.create_link(node, options).await?;
-                    Ok(Link::new(
-                        node,
-                        PublicLink::file(crypto(handle), key),
-                        expires,
-                    ))
-                }
-                NodeKey::Folder(_) => {
-                    let level = if options.writable {
-                        WireAccess::Full
-                    } else {
-                        WireAccess::Read
-                    };
-                    let (key, withheld) = self.share_with_everyone(node, level).await?;
-                    let (handle, expires, auth) = self.create_link(node, options).await?;
+            }
+        }
+        let made = linked.into_iter().map(async |linked| {
+            let Linked { node, kind } = linked?;
+            let (handle, expires, auth) = self.create_link(node, options).await?;
+            match kind {
+                Kind::File(key) => Ok(Link::new(
+                    node,
+                    PublicLink::file(crypto(handle), key),
+                    expires,
+                )),
+                Kind::Open(Opened { key, withheld }) => {
                     let mut public = PublicLink::folder(crypto(handle), key);
                     if let Some(auth) = auth {
                         public = public.with_write_auth(auth);
@@ -317,10 +345,45 @@ impl Client {
                     link.withheld = withheld;
                     Ok(link)
                 }
+                Kind::Folder => Err(Error::misuse("the folder was left out")),
             }
+        });
+        let made = join_all(made).await.into_iter().zip(targets);
+        made.map(|(made, target)| {
+            made.map_err(|error: Error| error.during("link").about(target.to_string()))
+        })
+        .collect()
+    }
+
+    /// The node of a target, if it may have a link.
+    fn linkable(&self, target: &Target, options: Options) -> Result<Linked> {
+        self.account()?;
+        let node = self.handle_of(target, Want::Any)?;
+        let key = self.with_tree(|tree, _| {
+            let index = find(tree, node)?;
+            check_ordinary(tree, index)?;
+            check_no_version(tree, index)?;
+            if tree.share_above(index).is_some() {
+                return Err(Error::new(
+                    ErrorKind::AccessDenied,
+                    "it lies in somebody else's folder; only the owner can make a link",
+                ));
+            }
+            released_key(tree, index).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Key,
+                    "the node cannot be read, so its key must not be given away",
+                )
+            })
+        })?;
+        let kind = match key {
+            NodeKey::File(_) if options.writable => {
+                return Err(Error::misuse("only the link of a folder can be writable"));
+            }
+            NodeKey::File(key) => Kind::File(key),
+            NodeKey::Folder(_) => Kind::Folder,
         };
-        made.await
-            .map_err(|error: Error| error.during("link").about(target.to_string()))
+        Ok(Linked { node, kind })
     }
 
     /// Asks for the link. A repeated request gives the same one.
@@ -367,91 +430,13 @@ impl Client {
         };
         Ok((created.handle, expires, auth))
     }
+}
 
-    /// Gives a folder the share that a folder link stands on, and every node in it a key under the share's key (crypto-and-accounts 8.4).
-    async fn share_with_everyone(
-        &self,
-        folder: NodeHandle,
-        level: WireAccess,
-    ) -> Result<(ShareKey, Vec<NodeHandle>)> {
-        // One at a time for each folder: two share keys would be one too many.
-        let _folder = self.inner.fs.attributes.lock(folder).await;
-        let account = self.account()?;
-        // What another client has put there must open, too, and the link may be gone by now.
-        self.catch_up().await?;
-        let linked = level == WireAccess::Read
-            && self.with_tree(|tree, _| tree.link(folder).is_some() && tree.people.is_open(folder));
-        let known = self.with_keyring(|keyring| keyring.share_key(folder).cloned());
-        if let (true, Some(key)) = (linked, &known) {
-            let withheld = self.with_tree(|tree, _| {
-                Ok::<_, Error>(subtree_keys(tree, find(tree, folder)?).withheld)
-            })?;
-            return Ok((key.clone(), withheld));
-        }
-        let mut command = SetShare::grant(folder, ShareTarget::Everyone, level);
-        let key = if account.has_keys_attribute() {
-            // Zeros for `ok` and `ha`: the service learns nothing of the key.
-            self.share_key_in_use(folder).await?
-        } else {
-            let mut made = self
-                .inner
-                .fs
-                .share_keys
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            if known.is_some() && known.as_ref() != made.get(&folder) {
-                // KEY-8: in an account of this kind the service itself hands the key out, so it may know it.
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    "the folder has a share key of the old kind, which must not serve for new receivers; \
-                     open the account once in an official client, which gives it safe keys",
-                ));
-            }
-            let key = made
-                .entry(folder)
-                .or_insert_with(|| ShareKey::random(&mut rng()))
-                .clone();
-            let share = mega_crypto::NodeHandle::from_bytes(folder.to_bytes());
-            self.with_keyring(|keyring| {
-                let master = keyring
-                    .master()
-                    .ok_or_else(|| Error::misuse("no master key"))?;
-                command.owner_key = master.wrap_share_key(&key);
-                command.authentication = share_auth(master, share);
-                Ok::<_, Error>(())
-            })?;
-            key
-        };
-        self.add_share_key(folder, key.clone());
-        let subtree =
-            self.with_tree(|tree, _| Ok::<_, Error>(subtree_keys(tree, find(tree, folder)?)))?;
-        let given = subtree.nodes.clone();
-        command.share_keys = self.with_keyring(|keyring| {
-            wrap_for_shares(keyring, &[folder], subtree.nodes, subtree.keys.iter())
-        })?;
-        let reply = match self.change(command.clone()).await {
-            // Doing it twice is doing it once. Whatever the second request comes to, the first may have opened the folder (P3).
-            Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
-                let doubt = self.doubt(&error);
-                let again = self.change(command.clone()).await;
-                doubt.end(again.map_err(|again| again.with_kind(ErrorKind::OutcomeUnknown)))?
-            }
-            other => other?,
-        };
-        if let Some(other) = reply.existing_owner_key
-            && (account.has_keys_attribute() || other.as_bytes() != command.owner_key)
-        {
-            return Err(Error::new(
-                ErrorKind::Key,
-                "the service has another share key for the folder than the account",
-            ));
-        }
-        if let Some(code) = reply.results.iter().copied().find(|&code| code < 0) {
-            let code = mega_protocol::ApiCode::new(i32::try_from(code).unwrap_or(-1));
-            return Err(super::put::refused(code));
-        }
-        self.give_what_came(folder, &given).await?;
-        Ok((key, subtree.withheld))
+/// The result of one folder for each of the targets that name it.
+fn for_each(result: Result<Opened>, count: usize) -> Vec<Result<Opened>> {
+    match result {
+        Ok(opened) => (0..count).map(|_| Ok(opened.clone())).collect(),
+        Err(error) => for_all(error, count),
     }
 }
 

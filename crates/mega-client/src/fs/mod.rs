@@ -14,6 +14,7 @@ mod dedupe;
 mod delete;
 mod destination;
 mod edit;
+mod everyone;
 mod import;
 mod late_keys;
 mod learn_keys;

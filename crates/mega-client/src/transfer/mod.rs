@@ -25,6 +25,13 @@ mod existing;
 mod fetch;
 mod fingerprint;
 mod folder;
+#[cfg(feature = "fuzzing")]
+#[allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a check panics when a promise is broken"
+)]
+pub(crate) mod fuzzed;
 mod gate;
 mod integrity;
 mod journal;

@@ -340,6 +340,9 @@ impl<'a> Flight<'a> {
     /// All parts are answered and none brought the token: its reply was lost, so the last part is
     /// sent once more (api-and-transfers 6.6).
     async fn ask_again(&self, part: Part) -> Result<UploadToken, Failure> {
+        // Its bytes count once.
+        let len = u64::try_from(part.body.len()).unwrap_or(u64::MAX);
+        self.meter.take_back(len);
         match self.post(part).await?.reply {
             PartReply::Complete(token) => Ok(token),
             PartReply::Received => Err(no_token()),

@@ -217,13 +217,15 @@ impl Tree {
     }
 
     pub(super) fn refresh(&mut self, index: Index, new: &NewNode<'_>) {
-        let (missing_key, parent) = match self.records.get(index) {
+        let (missing_key, parent, moves) = match self.records.get(index) {
             Some(record) => (
                 matches!(
                     record.trouble,
                     Some(Trouble::NoKey | Trouble::BadKey | Trouble::BadAttributes)
                 ),
                 self.records.get(record.parent).map(|parent| parent.handle),
+                // Whatever the service calls it now: a root stays at the top, and what is of no known kind out of sight.
+                matches!(record.kind, NodeKind::File | NodeKind::Folder),
             ),
             None => return,
         };
@@ -238,6 +240,7 @@ impl Tree {
         }
         if let Some(wanted) = new.parent
             && parent != Some(wanted)
+            && moves
             && matches!(new.kind, NodeKind::File | NodeKind::Folder)
         {
             self.detach(index);

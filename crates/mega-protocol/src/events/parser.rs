@@ -255,6 +255,10 @@ impl EventParser {
                         let code = value.as_i64().and_then(|n| i32::try_from(n).ok());
                         self.refused = Some(code.map_or(ApiCode::EINTERNAL, ApiCode::new));
                     }
+                    // Whatever it is, it is news that nobody would hear of, and the position comes after it (EVT-1).
+                    Key::Packets if !value.is_null() => {
+                        return Err(Fault::Invalid("a list of packets is wanted"));
+                    }
                     Key::Packets | Key::Other => {}
                 }
                 self.place = Place::Key { first: false };

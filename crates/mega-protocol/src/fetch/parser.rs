@@ -362,6 +362,11 @@ impl FetchParser {
         cursor.expect(b':', "a colon is wanted")?;
         let next = cursor.peek()?;
         match (key.raw(), Section::of(key.raw())) {
+            // `null` counts as absent, here as in every other reply (api-and-transfers 0.3).
+            (b"sn" | b"st", _) if next == b'n' => {
+                self.place = Place::Skip(ValueScanner::default());
+                return Ok(());
+            }
             (b"sn", _) => {
                 let text = cursor.string()?;
                 self.found.position = Some(
@@ -370,9 +375,11 @@ impl FetchParser {
                 );
             }
             (b"st", _) => {
-                let text = cursor.string()?.text();
-                let tag = text.and_then(|t| t.parse().ok());
-                self.found.tag = Some(tag.ok_or(Fault::Invalid("malformed sequence tag"))?);
+                let text = cursor.string()?;
+                if !text.raw().is_empty() {
+                    let tag = text.text().and_then(|t| t.parse().ok());
+                    self.found.tag = Some(tag.ok_or(Fault::Invalid("malformed sequence tag"))?);
+                }
             }
             (_, Some(section)) if next == b'[' => {
                 cursor.bump();

@@ -148,6 +148,12 @@ impl CommandLane {
         let ended = flight.ended(answered);
         self.tell_ended(flight.id, ended);
         let mut again = Vec::new();
+        let delay = self.backoff.next(&mut self.random);
+        let deadline = self.config.retry.deadline;
+        let in_time = |first_sent: Instant| {
+            let waited = now.saturating_duration_since(first_sent);
+            waited < deadline && waited.saturating_add(delay) <= deadline
+        };
         let mut commands = std::mem::take(&mut flight.commands).into_iter();
         for (position, element) in elements.into_iter().enumerate() {
             let Some(item) = flight.items.get(position) else {
@@ -158,7 +164,7 @@ impl CommandLane {
                 && !flight.maybe_executed
                 && (alone || item.effect == Effect::Read)
                 && let Some(first_sent) = flight.first_sent
-                && now.saturating_duration_since(first_sent) < self.config.retry.deadline
+                && in_time(first_sent)
             {
                 if self.closed || flight.orphans.contains(&item.ticket) {
                     // Nothing was executed, and nothing is to leave any more.
@@ -187,7 +193,6 @@ impl CommandLane {
         if again.is_empty() {
             self.backoff.reset();
         } else {
-            let delay = self.backoff.next(&mut self.random);
             self.not_before = Some(now + delay);
             for entry in again.into_iter().rev() {
                 self.queue.push_front(entry);

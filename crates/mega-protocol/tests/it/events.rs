@@ -257,6 +257,8 @@ fn evt_1_an_unreadable_reply_changes_nothing_and_in_the_end_means_a_reload() {
         r#"{"a":[{"a":"sqac"}"#,
         r#"{"a":[{"a":"sqac"}]}"#,
         r#"{"a":[{"a":"sqac"}],"sn":"AAAAAAAAAAI"}{"#,
+        r#"{"a":{"a":"sqac"},"sn":"AAAAAAAAAAI"}"#,
+        r#"{"a":"sqac","sn":"AAAAAAAAAAI"}"#,
     ] {
         let mut bench = Bench::session();
         let first = bench.request().unwrap();

@@ -348,9 +348,26 @@ fn a_tree_without_a_position_is_an_error() {
         r#"[{"f":[]}]"#,
         r#"[{"f":[],"sn":"AAAAAAAAAAA"}]"#,
         r#"[{"f":[],"sn":"x"}]"#,
+        r#"[{"f":[],"sn":null}]"#,
     ] {
         assert_eq!(read(text).0, Err(FetchError::NoPosition), "{text}");
     }
+}
+
+#[test]
+fn null_counts_as_absent_at_the_top_too() {
+    for rest in [
+        r#""st":null,"sn":"AAAAAAAAAAE""#,
+        r#""sn":"AAAAAAAAAAE","st":"""#,
+        r#""sn":null,"sn":"AAAAAAAAAAE""#,
+        r#""ok":null,"sn":"AAAAAAAAAAE","u":null,"st": null"#,
+    ] {
+        let text = format!(r#"[{{"f":[{{"h":"AAAAAAAB","t":1}}],{rest}}}]"#);
+        let (summary, _) = read(&text);
+        let summary = summary.unwrap_or_else(|error| panic!("{rest}: {error}"));
+        assert_eq!((summary.nodes, summary.tag), (1, None), "{rest}");
+    }
+    assert!(read(r#"[{"f":[],"sn":"AAAAAAAAAAE","st":5}]"#).0.is_err());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The rows: what goes wrong.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub(crate) enum How {
     Before(fn(&World)),
     /// The account is different from the start.
     Account(fn(&mut Model)),
+    /// The client begins with what an earlier one has kept in a folder, and something happens to that before, or once it is open.
+    Kept { change: fn(&Path), open: bool },
     /// The future is dropped after so many polls, for each number of polls; or the process ends there.
     Polls { crash: bool },
 }
@@ -524,12 +527,19 @@ impl Class {
                         meanwhile(move |_| drop(std::fs::remove_file(&source)))
                     }),
                 )],
-                _ => vec![passing(
-                    "no room for the session",
-                    Before(|world| {
-                        *world.full.lock().unwrap() = true;
-                    }),
-                )],
+                _ => vec![
+                    passing(
+                        "no room for the session",
+                        Before(|world| {
+                            *world.full.lock().unwrap() = true;
+                        }),
+                    ),
+                    passing("no place for the cache", kept(no_folder, false)),
+                    passing(
+                        "the cache cannot be written any more",
+                        kept(no_folder, true),
+                    ),
+                ],
             },
             Self::Clock => vec![
                 passing(
@@ -551,17 +561,22 @@ impl Class {
                     Before(|world| *world.tampered.lock().unwrap() = true),
                 )]
             }
-            Self::Tampered => vec![passing(
-                "left-overs",
-                Before(|world| {
-                    for name in [
-                        "out/.mega-0123456789abcdef.part",
-                        "out/.mega-0123456789abcdef.journal",
-                    ] {
-                        std::fs::write(world.local(name), [7; 300]).unwrap();
-                    }
-                }),
-            )],
+            Self::Tampered => vec![
+                passing(
+                    "left-overs",
+                    Before(|world| {
+                        for name in [
+                            "out/.mega-0123456789abcdef.part",
+                            "out/.mega-0123456789abcdef.journal",
+                        ] {
+                            std::fs::write(world.local(name), [7; 300]).unwrap();
+                        }
+                    }),
+                ),
+                passing("cache", kept(flip, false)),
+                passing("cache cut off", kept(cut, false)),
+                passing("cache of an open client", kept(flip, true)),
+            ],
             Self::Work => vec![staying(
                 "hard",
                 Requests(ASKING, |_| {
@@ -576,6 +591,43 @@ impl Class {
             )],
         }
     }
+}
+
+fn kept(change: fn(&Path), open: bool) -> How {
+    How::Kept { change, open }
+}
+
+/// A file stands where the folder was.
+fn no_folder(folder: &Path) {
+    std::fs::remove_dir_all(folder).unwrap();
+    std::fs::write(folder, "no folder").unwrap();
+}
+
+/// A bit in the middle of every file is another one.
+fn flip(folder: &Path) {
+    change_files(folder, |bytes| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x10;
+    });
+}
+
+fn cut(folder: &Path) {
+    change_files(folder, |bytes| bytes.truncate(bytes.len() * 2 / 3));
+}
+
+fn change_files(folder: &Path, change: fn(&mut Vec<u8>)) {
+    let mut changed = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = std::fs::read(&path).unwrap();
+        // A lock has no content.
+        if !bytes.is_empty() {
+            change(&mut bytes);
+            std::fs::write(&path, bytes).unwrap();
+            changed += 1;
+        }
+    }
+    assert!(changed > 0, "an earlier client has left something");
 }
 
 fn service(fault: Fault) -> Trouble {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mega_client::{Credentials, Error, Existing};
 
-use super::world::{SIZE, World, builder, shown_by_client, shown_by_server};
+use super::world::{SIZE, World, shown_by_client, shown_by_server};
 use crate::fs_world::wire as on_wire;
 use crate::place::{EMAIL, PASSWORD};
 use crate::transfer_content::content;
@@ -113,7 +113,7 @@ impl Operation {
 
     pub(crate) fn start(self, world: &World) -> Work {
         let mega = world.mega.clone();
-        let open = builder(&world.wire);
+        let open = world.builder();
         let opened = Arc::clone(&world.opened);
         let bytes = Arc::clone(&world.bytes);
         let mut saved = world.saved.clone();

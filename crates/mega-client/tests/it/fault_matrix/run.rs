@@ -175,6 +175,9 @@ async fn run(
         _ => None,
     };
     let mut world = World::new(account).await;
+    if let How::Kept { change, open } = case.how {
+        world.begin_with_kept(operation, change, open).await?;
+    }
     operation.prepare(&world);
     let plan = match (&case.how, place) {
         (How::Requests(lanes, trouble), Place::Request(first)) => Some(Plan {

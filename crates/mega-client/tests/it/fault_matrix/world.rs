@@ -9,6 +9,7 @@ use mega_client::{Client, ClientBuilder, Credentials, Error, NodeHandle, SavedSe
 use mega_testserver::model::Kind;
 use mega_testserver::{Clock, Model, Service, TestServer};
 
+use super::operation::Operation;
 use super::wire::Wire;
 use crate::fs_world::{handle, wire as on_wire};
 use crate::memory::ORIGIN;
@@ -37,6 +38,8 @@ pub(crate) struct World {
     pub(crate) lying: Mutex<bool>,
     /// The saved session was changed by somebody.
     pub(crate) tampered: Mutex<bool>,
+    /// Clients keep the tree in a folder.
+    cached: bool,
     /// The caller has no place to save the session in.
     pub(crate) full: Mutex<bool>,
 }
@@ -96,8 +99,49 @@ impl World {
             hostile: prepare.is_some(),
             lying: Mutex::default(),
             tampered: Mutex::default(),
+            cached: false,
             full: Mutex::default(),
         }
+    }
+
+    /// For the clients that come: with a folder to keep the tree in, if this world has one.
+    pub(crate) fn builder(&self) -> ClientBuilder {
+        let builder = builder(&self.wire);
+        if self.cached {
+            builder.cache_dir(self.local("cache"))
+        } else {
+            builder
+        }
+    }
+
+    /// Has a client keep the tree and end, and the next one begin with it. What was kept is changed before that, or after. An operation that opens a
+    /// client is itself the next one.
+    pub(crate) async fn begin_with_kept(
+        &mut self,
+        operation: Operation,
+        change: fn(&Path),
+        open: bool,
+    ) -> Result<(), String> {
+        self.cached = true;
+        let resume = || async {
+            let resumed = self.builder().resume(&self.saved).await;
+            resumed.map_err(|error| format!("cannot be opened with a cache: {error:?}"))
+        };
+        resume().await?.close().await;
+        let folder = self.local("cache");
+        if operation.opens() {
+            change(&folder);
+            return Ok(());
+        }
+        if !open {
+            change(&folder);
+        }
+        let next = resume().await?;
+        if open {
+            change(&folder);
+        }
+        self.mega = next;
+        Ok(())
     }
 
     pub(crate) fn model<T>(&self, look: impl FnOnce(&mut Model) -> T) -> T {
