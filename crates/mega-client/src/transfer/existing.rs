@@ -24,7 +24,8 @@ pub(crate) fn numbered(name: &[u8], number: u32) -> Vec<u8> {
     let dot = name
         .iter()
         .rposition(|byte| *byte == b'.')
-        .filter(|at| *at > 0);
+        // What is longer is no extension; the number would not fit beside it.
+        .filter(|at| *at > 0 && name.len().saturating_sub(*at) <= 128);
     let (stem, extension) = name.split_at(dot.unwrap_or(name.len()));
     let suffix = format!(" ({number})");
     // 255 bytes are the most that file systems take; the number must not be what is cut.
@@ -48,6 +49,13 @@ mod tests {
         assert_eq!(numbered(b"a.tar.gz", 12), b"a.tar (12).gz");
         assert_eq!(numbered(b".profile", 1), b".profile (1)");
         assert_eq!(numbered(b"plain", 2), b"plain (2)");
+    }
+
+    #[test]
+    fn a_name_that_is_nearly_all_behind_its_dot_is_cut_like_any_other() {
+        let name = numbered(format!("a.{}", "x".repeat(253)).as_bytes(), 1);
+        assert_eq!(name.len(), 255);
+        assert!(name.starts_with(b"a.x") && name.ends_with(b"x (1)"));
     }
 
     #[test]

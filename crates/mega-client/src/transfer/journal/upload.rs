@@ -64,10 +64,12 @@ impl UploadJournal {
         let name = file_name(&key, &source.path, target).map_err(failed)?;
         private_file::make_folder(folder).map_err(failed)?;
         let dir = LocalDir::open(folder).map_err(failed)?;
-        let file = claim(&dir, &name, || {}).map_err(failed)?.ok_or_else(|| {
-            let text = "the same upload is under way already, or was a moment ago";
-            Error::new(ErrorKind::Precondition, text)
-        })?;
+        let file = claim(&dir, &name, || dir.open_private(&name))
+            .map_err(failed)?
+            .ok_or_else(|| {
+                let text = "the same upload is under way already, or was a moment ago";
+                Error::new(ErrorKind::Precondition, text)
+            })?;
         let found = Log::read(file.try_clone().map_err(failed)?, key.clone()).map_err(failed)?;
         let mut this = Self {
             folder: dir,
@@ -98,16 +100,11 @@ impl UploadJournal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             other => other?,
         };
-        let file = match dir.open_file(&name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            other => other?,
-        };
-        match file.try_lock() {
-            // Another one has come under this name meanwhile.
-            Ok(()) if !dir.is_named(&file, &name)? => Ok(()),
-            Ok(()) => dir.remove_file(&name),
-            Err(TryLockError::WouldBlock) => Ok(()),
-            Err(TryLockError::Error(error)) => Err(error),
+        match claim(&dir, &name, || dir.open_file(&name)) {
+            Ok(Some(_locked)) => dir.remove_file(&name),
+            Ok(None) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -240,18 +237,17 @@ fn file_name(key: &Key, source: &Path, target: &str) -> io::Result<OsString> {
     Ok(OsString::from(format!(".mega-{digits:016x}.upload")))
 }
 
-/// Opens the journal or makes it, and locks it; `None` if somebody uses it. A run of this process that was stopped a moment ago gets the time to
-/// finish its last write. `between` is what happens between opening and locking.
+/// Opens the journal and locks it; `None` if somebody uses it. A run of this process that was stopped a moment ago gets the time to
+/// finish its last write.
 ///
-/// Whoever used it may have removed it in that moment, and somebody else made a new one. So what was locked has to be what is there.
+/// Whoever used it may have removed it between the two, and somebody else made a new one. So what was locked has to be what is there.
 fn claim(
     dir: &LocalDir,
     name: &OsStr,
-    mut between: impl FnMut(),
+    mut open: impl FnMut() -> io::Result<std::fs::File>,
 ) -> io::Result<Option<std::fs::File>> {
     for _ in 0..50 {
-        let file = dir.open_private(name)?;
-        between();
+        let file = open()?;
         let locked = !matches!(file.try_lock(), Err(TryLockError::WouldBlock));
         if locked && dir.is_named(&file, name)? {
             return Ok(Some(file));
@@ -290,19 +286,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let dir = LocalDir::open(folder.path()).unwrap();
         let name = OsStr::new(".mega-0123456789abcdef.upload");
-        let mut first = claim(&dir, name, || {}).unwrap();
+        let open = || dir.open_private(name);
+        let mut first = claim(&dir, name, open).unwrap();
         assert!(first.is_some());
         let mut calls = 0;
         let second = claim(&dir, name, || {
             calls += 1;
+            let file = open()?;
             // The first one is done in the moment in which the second has the file open already.
             if first.take().is_some() {
-                dir.remove_file(name).unwrap();
+                dir.remove_file(name)?;
             }
+            Ok(file)
         });
         let second = second.unwrap().unwrap();
         assert_eq!(calls, 2);
         assert!(dir.is_named(&second, name).unwrap());
-        assert!(claim(&dir, name, || {}).unwrap().is_none(), "one has it");
+        assert!(claim(&dir, name, open).unwrap().is_none(), "one has it");
     }
 }
