@@ -21,7 +21,13 @@ pub(crate) const FULL_CHUNKS: u64 = 4_718_592;
 /// The builds there are: name and cipher.
 pub(crate) fn builds() -> Vec<(&'static str, ContentCipher)> {
     let cipher = ContentCipher::new(&key());
-    vec![("safe", cipher.clone().portable()), ("accelerated", cipher)]
+    // The `aes` crate has a switch for the whole program, see `main.rs`.
+    let safe = if cfg!(aes_backend = "soft") {
+        "safe, AES in software"
+    } else {
+        "safe"
+    };
+    vec![(safe, cipher.clone().portable()), ("accelerated", cipher)]
 }
 
 const SIZES: [usize; 9] = [

@@ -1,6 +1,9 @@
 //! The cryptography: megabytes per second, and ratios to OpenSSL at the end.
 //!
 //! `cargo bench -p mega-benches --bench crypto [-- FILTER | --quick | --table | --peers]`
+//!
+//! With `RUSTFLAGS='--cfg aes_backend="soft"'` the `aes` crate makes no use of the processor's AES instructions, and the rows of
+//! the safe build say what a processor without any gets from several chains. It builds all anew, so give it a `--target-dir` of its own.
 
 mod content;
 mod keys;

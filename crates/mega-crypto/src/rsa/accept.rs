@@ -196,7 +196,7 @@ fn examine(numbers: Numbers<'_>) -> Option<(Parts, Choice)> {
     let dq = Zeroizing::new(d.rem(&divisor_q));
     let e_p: Option<BoxedUint> = dp.invert_mod(&divisor_p).into();
     let e_q: Option<BoxedUint> = dq.invert_mod(&divisor_q).into();
-    good &= choice(e_p.is_some() & e_q.is_some());
+    // A d without an inverse gets 1, which is no exponent either.
     let e_p = Zeroizing::new(e_p.unwrap_or_else(|| one.clone()));
     let e_q = Zeroizing::new(e_q.unwrap_or_else(|| one.clone()));
     let e = u64::from(small(&e_p));

@@ -3,6 +3,8 @@
 #[cfg(feature = "accelerated")]
 mod accelerated;
 mod kernel;
+#[cfg(test)]
+mod plain;
 mod schedule;
 
 use aes::Aes128Enc;
