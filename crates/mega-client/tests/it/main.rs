@@ -66,6 +66,7 @@ mod transfer_proofs;
 mod transfer_raid;
 mod transfer_readers;
 mod transfer_resume;
+mod transfer_resume_done;
 mod transfer_upload_faults;
 mod transfer_world;
 mod transfer_writers;
