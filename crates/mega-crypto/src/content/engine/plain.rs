@@ -153,3 +153,33 @@ fn every_width_is_filled_and_overfull() {
         }
     }
 }
+
+/// Batch after batch, from borders of batches on and from beside them, across the end of 64 bits too.
+#[test]
+fn a_long_key_stream_is_one_block_after_the_other() {
+    let engine = engine(&ContentKey::new([3; 16], [5; 8]), None);
+    for first_block in [0, 64, 65, (1 << 32) - 640, u64::MAX - 639] {
+        let mut found = vec_of(1300 * 16);
+        engine.keystream(first_block, &mut found);
+        let mut expected = vec_of(1300 * 16);
+        for (number, piece) in (0u64..).zip(expected.chunks_mut(16)) {
+            xor(
+                piece,
+                &engine.keystream_block(first_block.wrapping_add(number)),
+            );
+        }
+        assert!(found == expected, "from {first_block}");
+    }
+}
+
+/// No backend is asked for more than it has code for: at most 4, 8 or 16 chains, and as many steps as the shortest has.
+#[test]
+fn chains_run_at_the_least_width_that_holds_them() {
+    for (count, width) in (1..=16).zip([1, 2, 3, 4, 8, 8, 8, 8, 16, 16, 16, 16, 16, 16, 16, 16]) {
+        let plan: Vec<_> = (0..count).map(|lane| (0, 200 + lane)).collect();
+        let (_, mut lanes) = laid_out(&plan, 0);
+        let mut schedule = schedule::Schedule::new(&mut lanes, count);
+        assert_eq!(schedule.next(), Some((width, 200)), "{count}");
+        assert_eq!(schedule.running(), count);
+    }
+}
