@@ -23,7 +23,7 @@ use super::limits::TransferLimits;
 use super::local::blocking;
 use super::progress::Meter;
 use super::remote::{RemoteFile, integrity_error};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 
 /// Where plaintext goes, piece by piece, in any order. It is not verified yet.
 pub(crate) trait Sink: Send + Sync + 'static {
@@ -119,6 +119,19 @@ struct Fetch<'a, S> {
     known: Mutex<Known>,
 }
 
+/// Whether it is the service, or the way there, that something failed on.
+fn is_of_the_service(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Network
+            | ErrorKind::Timeout
+            | ErrorKind::Protocol
+            | ErrorKind::Integrity
+            | ErrorKind::Refused
+            | ErrorKind::NotFound
+    )
+}
+
 /// The MACs of the chunks that were stored, by their number.
 #[derive(Default)]
 struct Known {
@@ -167,11 +180,11 @@ impl<S: Sink> Fetch<'_, S> {
             if let Some(integrity) = self.known().proven.take() {
                 return Ok(integrity);
             }
-            // Without the suspect too few parts may be left; then what is wrong stays wrong.
-            if passed.is_err() && suspect != SUSPECTS[0] {
-                break;
+            match passed {
+                // Without the suspect too few parts may be left; then what is wrong stays wrong. What this side cannot do is another matter.
+                Err(error) if suspect != SUSPECTS[0] && is_of_the_service(error.kind()) => break,
+                passed => passed?,
             }
-            passed?;
             if let Ok(integrity) = self.verify() {
                 return Ok(integrity);
             }

@@ -6,6 +6,7 @@ use super::*;
 use crate::ErrorKind;
 use crate::transfer::progress::Progress;
 use crate::{Client, Credentials, Target};
+use mega_testserver::{Fault, Lane};
 
 /// A disk with room for so many bytes.
 struct Disk {
@@ -60,6 +61,43 @@ async fn dsk_1_dl_12_a_full_disk_ends_the_transfer_with_its_own_error_and_is_not
     while mega.transfers().buffers().in_use() > 0 {
         tokio::task::yield_now().await;
     }
+}
+
+// One wrong part of six: the file is put together anew without one part after the other, until it is proven.
+#[tokio::test(flavor = "multi_thread")]
+async fn dsk_1_a_disk_that_fills_while_a_wrong_part_is_looked_for_is_no_fault_of_the_content() {
+    let server =
+        mega_testserver::TestServer::builder().options(|options| options.cloud_raid = true);
+    let server = server.start().await.unwrap();
+    server.account("me@example.com", "secret").create();
+    let mega = Client::builder().origin(server.url());
+    let mega = mega.verdict_delay(std::time::Duration::ZERO);
+    let login = Credentials::new("me@example.com", "secret");
+    let mega = mega.login(login).await.unwrap();
+    mega.write("/file", vec![1; 700_000]).await.unwrap();
+    let file = mega.remote_file(&Target::from("/file")).unwrap();
+    let faults = server.faults().clone();
+    // The fifth address of each reply.
+    let spoil = move |text: String| {
+        let reply: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let url = reply[0]["g"][4].as_str().unwrap();
+        let wrong = Fault::lane(Lane::Download).path(url.rsplit('/').next().unwrap());
+        faults.add(wrong.corrupt_at(40).always());
+        text
+    };
+    server
+        .faults()
+        .add(Fault::command("g").rewrite(spoil).always());
+    // Room for the whole twice, and not for the third look, which is not the one that leaves the wrong part out.
+    let disk = Arc::new(Disk {
+        room: AtomicU64::new(2 * file.size),
+        calls: AtomicU64::new(0),
+    });
+    let meter = Meter::new(&Progress::new());
+    let policy = IntegrityPolicy::default();
+    let fetched = fetch(mega.transfers(), &file, policy, Arc::clone(&disk), &meter).await;
+    assert_eq!(fetched.unwrap_err().kind(), ErrorKind::NoSpace);
+    assert!(disk.room.load(Ordering::Relaxed) < file.size, "two looks");
 }
 
 #[tokio::test(flavor = "multi_thread")]
