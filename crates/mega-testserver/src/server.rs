@@ -145,6 +145,18 @@ impl TestServer {
     pub fn clock(&self) -> &Clock {
         self.service.clock()
     }
+
+    /// Stops serving and returns when nobody listens on its addresses any more, so that a connection is refused and not left hanging. Dropping the server
+    /// stops it, too, a moment later.
+    ///
+    /// Cancel safety: it stops in any case.
+    pub async fn stop(mut self) {
+        for task in std::mem::take(&mut self.tasks) {
+            task.abort();
+            // Either it was done already, or it is now.
+            let _ = task.await;
+        }
+    }
 }
 
 impl Drop for TestServer {

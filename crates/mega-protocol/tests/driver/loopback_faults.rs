@@ -363,9 +363,8 @@ async fn net_1_a_refused_connection_has_no_effect_and_says_so() {
     let (nodes, _) = tree(&api).await;
     let target = nodes.root();
     let api = builder(&server).retry(RetryPolicy::none()).build().unwrap();
-    // The connections of before are gone with their handle; the socket goes with the server.
-    drop(server);
-    tokio::task::yield_now().await;
+    // The connections of before are gone with their handle.
+    server.stop().await;
     let error = api.send(folder(target)).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Network), "{error:?}");
 }
