@@ -139,8 +139,8 @@ async fn turn(client: &Client, channel: &mut Option<EventStream>) -> Result<()> 
     };
     match stream.next_batch().await {
         Ok(batch) => {
-            if client.apply(position, &batch) == Fate::Old {
-                // The channel believes what it was told; a fresh one asks where the tree is.
+            if matches!(client.apply(position, &batch), Fate::Old | Fate::Behind) {
+                // The channel believes what it was told; a fresh one asks where the tree is, and is answered at once.
                 *channel = None;
             }
             Ok(())

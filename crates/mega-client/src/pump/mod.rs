@@ -121,8 +121,20 @@ enum Fate {
     Applied,
     /// The tree had moved on, or must be loaded anew; the batch was dropped.
     Overtaken,
+    /// It is in the tree, but it ends before what was in there already (EVT-9): an old answer to somebody who stood elsewhere, perhaps. Its position is
+    /// none that the tree has left, so it cannot be told from news for certain; what follows it will tell.
+    Behind,
     /// It is one from before (EVT-9), and was dropped.
     Old,
+}
+
+/// Whether all packets with a tag come before what the tree has. Tags only grow (api-and-transfers 2.6).
+fn is_behind(known: Option<&SequenceTag>, batch: &EventBatch) -> bool {
+    let newest = batch
+        .packets
+        .iter()
+        .filter_map(|packet| packet.tag.as_ref());
+    newest.max().is_some_and(|newest| Some(newest) < known)
 }
 
 impl Client {
@@ -222,6 +234,7 @@ impl Client {
                 }
                 return Err(Fate::Old);
             }
+            let behind = is_behind(tree.tag.as_ref(), batch);
             let mut applied = Applier {
                 tree,
                 keyring,
@@ -238,12 +251,12 @@ impl Client {
             for change in std::mem::take(&mut applied.changes) {
                 let _ = self.inner.changes.send(change);
             }
-            if !applied.reload && !batch.more {
+            if !applied.reload && !batch.more && !behind {
                 let _ = self.inner.changes.send(Change::CaughtUp);
             }
-            Ok(applied)
+            Ok((applied, behind))
         });
-        let applied = match applied {
+        let (applied, behind) = match applied {
             Ok(applied) => applied,
             Err(fate) => return fate,
         };
@@ -271,7 +284,7 @@ impl Client {
                 *known = done;
             }
         });
-        Fate::Applied
+        if behind { Fate::Behind } else { Fate::Applied }
     }
 
     /// Brings the tree up to date with what others did.

@@ -304,6 +304,42 @@ async fn att_6_att_7_key_7_nod_5_keys_of_others_are_never_rewritten_unasked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn evt_9_an_old_answer_to_somebody_else_is_not_taken_for_the_end_of_the_news() {
+    let (memory, _) = world();
+    let mega = signed_in(&memory).await;
+    mega.create_dir("/one").await.unwrap();
+    let other = signed_in(&memory).await;
+    let kept: Arc<std::sync::Mutex<Option<String>>> = Arc::default();
+    let keep = Arc::clone(&kept);
+    let events = mega_testserver::Lane::Events;
+    memory.service.with_model(|model| {
+        model.options().gzip = false;
+        model.make_folder(EMAIL, "/two");
+    });
+    let keeping = Fault::lane(events).rewrite(move |text| {
+        *keep.lock().unwrap() = Some(text.clone());
+        text
+    });
+    memory.service.faults().add(keeping);
+    other.refresh().await.unwrap();
+    let old = kept.lock().unwrap().clone().unwrap();
+    assert!(old.contains(r#""a":"t""#), "{old}");
+    memory
+        .service
+        .with_model(|model| model.make_folder(EMAIL, "/three"));
+    // The tree has stood before that answer and behind it, never where it ends.
+    mega.refresh().await.unwrap();
+    mega.delete("/two").await.unwrap();
+    memory
+        .service
+        .faults()
+        .add(Fault::lane(events).times(1).body(old));
+    mega.refresh().await.unwrap();
+    assert!(!mega.exists("/two").await.unwrap(), "it stays deleted");
+    assert!(mega.exists("/three").await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
 async fn att_14_evt_9_an_old_batch_of_events_does_not_take_the_tree_back() {
     let (memory, _) = world();
     let mega = signed_in(&memory).await;
