@@ -33,7 +33,7 @@ struct Case {
 }
 
 /// Below a folder of its own, which the call sees as its root.
-const CASES: [Case; 8] = [
+const CASES: [Case; 13] = [
     Case {
         name: "create folders",
         call: |mega| Box::pin(async move { mega.create_dir("/a/b").await.map(drop) }),
@@ -69,6 +69,36 @@ const CASES: [Case; 8] = [
         call: |mega| Box::pin(async move { mega.rename("/f", "g").await.map(drop) }),
         before: &["/f 1"],
         after: &["/g 1"],
+    },
+    Case {
+        name: "move and rename",
+        call: |mega| Box::pin(async move { mega.move_to("/f", "/d").rename("g").await.map(drop) }),
+        before: &["/d", "/f 1"],
+        after: &["/d", "/d/g 1"],
+    },
+    Case {
+        name: "edit",
+        call: |mega| Box::pin(async move { mega.edit("/f").description("x").await.map(drop) }),
+        before: &["/f 1"],
+        after: &["/f 1 noted"],
+    },
+    Case {
+        name: "link",
+        call: |mega| Box::pin(async move { mega.link("/f").await.map(drop) }),
+        before: &["/f 1"],
+        after: &["/f 1 linked"],
+    },
+    Case {
+        name: "link a folder",
+        call: |mega| Box::pin(async move { mega.link("/d").await.map(drop) }),
+        before: &["/d", "/d/f 1"],
+        after: &["/d linked", "/d/f 1"],
+    },
+    Case {
+        name: "remove link",
+        call: |mega| Box::pin(async move { mega.remove_link("/f").await }),
+        before: &["/f 1 linked"],
+        after: &["/f 1"],
     },
     Case {
         name: "trash",
@@ -113,11 +143,17 @@ impl World {
             let lines = nodes.iter().map(|node| {
                 let path = client.path_of(node).unwrap();
                 let path = path.strip_prefix(folder).unwrap();
-                if node.is_folder() {
-                    path.to_owned()
-                } else {
-                    format!("{path} {}", node.size())
+                let mut line = path.to_owned();
+                if !node.is_folder() {
+                    line.push_str(&format!(" {}", node.size()));
                 }
+                if node.description().is_some() {
+                    line.push_str(" noted");
+                }
+                if node.link().is_some() {
+                    line.push_str(" linked");
+                }
+                line
             });
             let mut lines: Vec<String> = lines.collect();
             lines.sort();
@@ -148,12 +184,17 @@ async fn can_1_can_2_can_4_a_change_dropped_at_any_poll_is_done_once_or_not_at_a
             world.mega.create_dir(&folder).await.unwrap();
             let view = world.mega.view(&folder).unwrap();
             for line in case.before {
-                match line.split_once(' ') {
-                    Some((file, size)) => {
+                let mut words = line.split(' ');
+                let path = words.next().unwrap();
+                match words.next() {
+                    Some(size) => {
                         let content = vec![b'x'; size.parse().unwrap()];
-                        view.write(file, content).await.map(drop).unwrap();
+                        view.write(path, content).await.map(drop).unwrap();
                     }
-                    None => view.create_dir(*line).await.map(drop).unwrap(),
+                    None => view.create_dir(path).await.map(drop).unwrap(),
+                }
+                if words.next() == Some("linked") {
+                    view.link(path).await.map(drop).unwrap();
                 }
             }
             drop(world.mega.take_settled_changes());
@@ -190,4 +231,36 @@ async fn can_1_can_2_can_4_a_change_dropped_at_any_poll_is_done_once_or_not_at_a
         );
     }
     drop(world.memory);
+}
+
+/// The same for what comes back from the bin: it lies in one place or the other, and the same call again brings it back.
+#[tokio::test(start_paused = true)]
+async fn can_1_de_3_a_restoration_dropped_at_any_poll_can_be_made_again() {
+    let world = World::new().await;
+    let mega = &world.mega;
+    let mut outcomes = [0, 0];
+    for polls in 0.. {
+        assert!(polls < 500, "it never ends");
+        let path = format!("/dir {polls}/x");
+        let node = mega.write(&*path, "x").await.unwrap().handle();
+        mega.trash(node).await.unwrap();
+        let again = mega.clone();
+        let call = async move { again.restore(node).await.map(drop) };
+        let ended = polled(Box::pin(call), polls).await;
+        world.at_rest().await;
+        mega.refresh().await.unwrap();
+        let done = mega.exists(&*path).await.unwrap();
+        outcomes[usize::from(done)] += 1;
+        if let Some(ended) = ended {
+            ended.unwrap();
+            assert!(done);
+            break;
+        }
+        if !done {
+            mega.restore(node).await.unwrap();
+        }
+        world.fresh.refresh().await.unwrap();
+        assert_eq!(world.fresh.read(&*path).await.unwrap(), "x");
+    }
+    assert!(outcomes.iter().all(|&count| count > 0), "{outcomes:?}");
 }
