@@ -303,27 +303,33 @@ async fn att_6_att_7_key_7_nod_5_keys_of_others_are_never_rewritten_unasked() {
     assert!(sent.windows(2).all(|pair| pair[0] == pair[1]), "{sent:?}");
 }
 
+/// Makes the folder `/two` behind everybody's back, and gives the answer by which this client learns of it.
+async fn news_of_two(memory: &Memory, client: &Client) -> String {
+    let kept: Arc<std::sync::Mutex<Option<String>>> = Arc::default();
+    let keep = Arc::clone(&kept);
+    memory.service.with_model(|model| {
+        model.options().gzip = false;
+        model.make_folder(EMAIL, "/two");
+    });
+    let keeping = Fault::lane(mega_testserver::Lane::Events).rewrite(move |text| {
+        *keep.lock().unwrap() = Some(text.clone());
+        text
+    });
+    memory.service.faults().add(keeping);
+    client.refresh().await.unwrap();
+    let old = kept.lock().unwrap().clone().unwrap();
+    assert!(old.contains(r#""a":"t""#), "{old}");
+    old
+}
+
 #[tokio::test(start_paused = true)]
 async fn evt_9_an_old_answer_to_somebody_else_is_not_taken_for_the_end_of_the_news() {
     let (memory, _) = world();
     let mega = signed_in(&memory).await;
     mega.create_dir("/one").await.unwrap();
     let other = signed_in(&memory).await;
-    let kept: Arc<std::sync::Mutex<Option<String>>> = Arc::default();
-    let keep = Arc::clone(&kept);
+    let old = news_of_two(&memory, &other).await;
     let events = mega_testserver::Lane::Events;
-    memory.service.with_model(|model| {
-        model.options().gzip = false;
-        model.make_folder(EMAIL, "/two");
-    });
-    let keeping = Fault::lane(events).rewrite(move |text| {
-        *keep.lock().unwrap() = Some(text.clone());
-        text
-    });
-    memory.service.faults().add(keeping);
-    other.refresh().await.unwrap();
-    let old = kept.lock().unwrap().clone().unwrap();
-    assert!(old.contains(r#""a":"t""#), "{old}");
     memory
         .service
         .with_model(|model| model.make_folder(EMAIL, "/three"));
@@ -345,21 +351,8 @@ async fn att_14_evt_9_an_old_batch_of_events_does_not_take_the_tree_back() {
     let mega = signed_in(&memory).await;
     mega.create_dir("/one").await.unwrap();
     // A batch is kept by the service and sent again later.
-    let kept: Arc<std::sync::Mutex<Option<String>>> = Arc::default();
-    let keep = Arc::clone(&kept);
+    let old = news_of_two(&memory, &mega).await;
     let events = mega_testserver::Lane::Events;
-    memory.service.with_model(|model| {
-        model.options().gzip = false;
-        model.make_folder(EMAIL, "/two");
-    });
-    let keeping = Fault::lane(events).rewrite(move |text| {
-        *keep.lock().unwrap() = Some(text.clone());
-        text
-    });
-    memory.service.faults().add(keeping);
-    mega.refresh().await.unwrap();
-    let old = kept.lock().unwrap().clone().unwrap();
-    assert!(old.contains(r#""a":"t""#), "{old}");
     mega.delete("/two").await.unwrap();
     memory
         .service
