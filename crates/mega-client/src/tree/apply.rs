@@ -153,7 +153,7 @@ impl Applier<'_> {
             let inserted = store_node(self.tree, decrypter, self.keyring, &raw);
             if let Inserted::New(index) | Inserted::Known(index) = inserted {
                 come.push((index, moving, before));
-                if self.tree.opened.last().map(|&(opened, _)| opened) == Some(index) {
+                if self.tree.opened.ends_with(index) {
                     through_shares.insert(index, record);
                 }
             }

@@ -14,6 +14,7 @@ use mega_protocol::NodeHandle;
 
 use super::arena::{Flags, Index, Record};
 use super::edit::{Inserted, NewNode};
+use super::openers::Opened;
 use super::table::Table;
 use super::{Tree, reuse};
 use crate::node::NodeKind;
@@ -59,19 +60,12 @@ impl Tree {
     pub(super) fn table_of_handles(&self) -> Option<Table> {
         let (records, hashes) = (&self.records, &self.hashes);
         let handle_of = |index| records.get(index).map(|record| record.handle);
-        let of = |index| handle_of(index).map_or(0, |handle| hashes.handle(handle));
         let mut table = Table::with_room(records.given_out());
-        for index in records.indices() {
-            let Some(handle) = handle_of(index) else {
-                continue;
-            };
-            let same = |other| handle_of(other) == Some(handle);
-            let known = table.find_or_insert(hashes.handle(handle), index, same, of);
-            if known.is_some() {
-                return None;
-            }
-        }
-        Some(table)
+        let entries = records
+            .indices()
+            .filter_map(|index| Some((hashes.handle(handle_of(index)?), index)));
+        let once = table.fill(entries, |known, index| handle_of(known) == handle_of(index));
+        once.then_some(table)
     }
 
     /// Adds a record to the index of handles.
@@ -173,13 +167,11 @@ impl Tree {
             self.place_waiting(index);
             self.adopt(index, handle);
         }
-        self.opened.extend(opened);
+        self.opened.append(opened);
     }
 
     /// A node has come again: the one that is known takes over what it lacks, and the other one goes.
-    fn merge(&mut self, known: Index, again: Index, opened: &[(Index, NodeHandle)]) {
-        let opener = opened.binary_search_by_key(&again, |&(index, _)| index);
-        let opener = opener.ok().and_then(|at| opened.get(at));
+    fn merge(&mut self, known: Index, again: Index, opened: &Opened) {
         let text = self.text_of(again).to_vec();
         let Some(record) = self.records.get_mut(again) else {
             return;
@@ -188,7 +180,7 @@ impl Tree {
             key: record.key,
             text: &text,
             trouble: record.trouble,
-            opener: opener.map(|&(_, share)| share),
+            opener: opened.of(again),
             share_root: record.flags.has(Flags::SHARE_ROOT),
             ..NewNode::bare(record.handle, record.take_parent(), record.kind)
         };

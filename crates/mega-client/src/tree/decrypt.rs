@@ -166,47 +166,49 @@ pub(super) const MOST_CHARACTERS: usize =
 /// What is stored of a node. Whatever is wrong with it ends up in [`NewNode::trouble`].
 pub(super) fn new_node<'a>(raw: &RawNode<'a>, opened: Result<Opened<'a>, Trouble>) -> NewNode<'a> {
     let kind = kind_of(raw.kind);
+    let secrets = || RawSecrets {
+        key: raw.key.into(),
+        attributes: raw.attributes.into(),
+    };
+    let nothing = || ([0; 32], None, &[][..], None);
+    let ((key, opener, text, name), trouble, kept) = match opened {
+        _ if !matches!(kind, NodeKind::File | NodeKind::Folder) => (nothing(), None, None),
+        Ok(Opened {
+            key,
+            opener,
+            attributes: Attributes { text, name },
+        }) => {
+            // NOD-3: should that share not be where the node lies, another entry of its key may be for one that is.
+            let others = opener.is_some() && raw.key.len() >= TWO_ENTRIES && raw.key.contains('/');
+            let trouble = name.is_none().then_some(Trouble::NoName);
+            ((key, opener, text, name), trouble, others.then(secrets))
+        }
+        Err(trouble) => (nothing(), Some(trouble), Some(secrets())),
+    };
     let mut new = NewNode {
+        handle: raw.handle,
+        parent: raw.parent,
+        kind,
         size: raw.size.unwrap_or(0),
         created: raw.created,
+        key,
+        text,
+        name,
         tail: raw.file_attributes.as_bytes(),
+        trouble,
+        opener,
         share_root: raw.share.is_some(),
-        ..NewNode::bare(raw.handle, raw.parent, kind)
+        raw: kept,
     };
-    if !matches!(kind, NodeKind::File | NodeKind::Folder) {
-        return new;
-    }
-    match opened {
-        Ok(opened) => {
-            new.key = opened.key;
-            new.opener = opened.opener;
-            // NOD-3: should that share not be where the node lies, another entry of its key may be for one that is.
-            if opened.opener.is_some() && raw.key.contains('/') {
-                new.raw = Some(RawSecrets {
-                    key: raw.key.into(),
-                    attributes: raw.attributes.into(),
-                });
-            }
-            new.text = opened.attributes.text;
-            if opened.attributes.name.is_none() {
-                new.trouble = Some(Trouble::NoName);
-            }
-            new.name = opened.attributes.name;
-        }
-        Err(trouble) => {
-            new.trouble = Some(trouble);
-            new.raw = Some(RawSecrets {
-                key: raw.key.into(),
-                attributes: raw.attributes.into(),
-            });
-        }
-    }
     // TRE-10: a size that makes no sense is never taken for 0.
     if raw.defects.contains(NodeDefects::SIZE) && new.trouble.is_none() {
         new.trouble = Some(Trouble::Invalid);
     }
     new
 }
+
+/// Fewer characters are no two entries of a key: each has a handle, a colon and at least 16 bytes.
+const TWO_ENTRIES: usize = 2 * (8 + 1 + 22) + 1;
 
 /// The key of a record as the type that the cryptography wants; `None` for the kinds without a key and for zero keys.
 pub(crate) fn node_key(kind: NodeKind, bytes: &[u8; 32]) -> Option<NodeKey> {

@@ -131,7 +131,7 @@ impl Tree {
             self.raw.insert(index, raw.clone());
         }
         if let Some(opener) = new.opener {
-            self.opened.push((index, opener));
+            self.opened.note(index, opener);
         }
         Some(index)
     }
@@ -258,7 +258,7 @@ impl Tree {
     ) {
         self.raw.remove(&index);
         if let Some(opener) = opener {
-            self.opened.push((index, opener));
+            self.opened.note(index, opener);
         }
         if let Some(record) = self.records.get_mut(index) {
             record.key = key;

@@ -35,6 +35,7 @@ mod tests;
 
 use arena::{Flags, Index, Record, Records, TextArena};
 use hashes::Hashes;
+use openers::Opened;
 
 use crate::node::{AccessLevel, Node, NodeParts};
 
@@ -84,7 +85,7 @@ pub(crate) struct Tree {
     /// What could not be decrypted.
     raw: HashMap<Index, RawSecrets>,
     /// Nodes that a share key has opened, with the share, until it is known whether they lie in it (NOD-3).
-    opened: Vec<(Index, NodeHandle)>,
+    opened: Opened,
     links: HashMap<NodeHandle, LinkRecord>,
     shares: HashMap<Index, IncomingShare>,
     /// Contacts, invitations, outgoing shares.
@@ -118,7 +119,7 @@ impl Tree {
             share_roots: BTreeSet::new(),
             waiting: HashMap::new(),
             raw: HashMap::new(),
-            opened: Vec::new(),
+            opened: Opened::default(),
             links: HashMap::new(),
             shares: HashMap::new(),
             people: people::People::default(),

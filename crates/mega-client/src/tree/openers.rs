@@ -17,14 +17,76 @@ use crate::node::{NodeKind, Trouble};
 /// How many entries of one key are tried at most.
 const MOST_TRIES: usize = 8;
 
+/// Nodes that share keys have opened, each with the share. Neighbours in a reply nearly always lie in one share, so they are kept as rows of records.
+#[derive(Clone, Default)]
+pub(super) struct Opened(Vec<Row>);
+
+/// Records next to each other that one share has opened.
+#[derive(Clone, Copy)]
+struct Row {
+    first: Index,
+    last: Index,
+    share: NodeHandle,
+}
+
+impl Row {
+    fn indices(self) -> impl Iterator<Item = Index> {
+        (self.first.number()..=self.last.number()).map(Index::from_number)
+    }
+}
+
+impl Opened {
+    /// Adds a record.
+    #[inline]
+    pub(super) fn note(&mut self, index: Index, share: NodeHandle) {
+        if let Some(row) = self.0.last_mut()
+            && row.share == share
+            && row.last.number().checked_add(1) == Some(index.number())
+        {
+            row.last = index;
+            return;
+        }
+        self.0.push(Row {
+            first: index,
+            last: index,
+            share,
+        });
+    }
+
+    /// Whether this record was the last one to be added.
+    pub(super) fn ends_with(&self, index: Index) -> bool {
+        self.0.last().is_some_and(|row| row.last == index)
+    }
+
+    /// The share that opened a record, where records were added in their order.
+    pub(super) fn of(&self, index: Index) -> Option<NodeHandle> {
+        let after = self.0.partition_point(|row| row.first <= index);
+        let row = self.0.get(after.checked_sub(1)?)?;
+        (index <= row.last).then_some(row.share)
+    }
+
+    /// Adds what is in another one.
+    pub(super) fn append(&mut self, mut others: Self) {
+        self.0.append(&mut others.0);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn indices(&self) -> impl Iterator<Item = Index> {
+        self.0.iter().flat_map(|row| row.indices())
+    }
+}
+
 impl Tree {
     /// Closes the nodes that were opened since the last time by the key of a share that they do not lie in. Gives them back, with that share.
     fn close_openers(&mut self) -> Vec<(Index, NodeHandle)> {
-        let mut opened = std::mem::take(&mut self.opened);
+        let Opened(mut rows) = std::mem::take(&mut self.opened);
         // Share by share, so that no way up is walked twice.
-        opened.sort_by_key(|&(_, share)| share);
+        rows.sort_by_key(|row| row.share);
         let mut strays = Vec::new();
-        for group in opened.chunk_by(|(_, left), (_, right)| left == right) {
+        for group in rows.chunk_by(|left, right| left.share == right.share) {
             self.find_strays(group, &mut strays);
         }
         for &(index, _) in &strays {
@@ -42,11 +104,15 @@ impl Tree {
     }
 
     /// Of nodes opened by one share those that do not lie in it.
-    fn find_strays(&self, opened: &[(Index, NodeHandle)], strays: &mut Vec<(Index, NodeHandle)>) {
+    fn find_strays(&self, opened: &[Row], strays: &mut Vec<(Index, NodeHandle)>) {
         let given_out = self.records.given_out();
         let (mut known, mut inside) = (Marks::new(given_out), Marks::new(given_out));
         let mut way = Vec::new();
-        for &(index, share) in opened {
+        let share_of = |row: &Row| std::iter::repeat(row.share);
+        for (index, share) in opened
+            .iter()
+            .flat_map(|row| row.indices().zip(share_of(row)))
+        {
             if self.records.get(index).is_none() {
                 continue;
             }
@@ -96,7 +162,7 @@ impl Tree {
         if self.opened.is_empty() {
             return;
         }
-        let opened: Vec<Index> = self.opened.iter().map(|&(index, _)| index).collect();
+        let opened = self.opened.clone();
         let mut refuted: Vec<(Index, Vec<NodeHandle>)> = Vec::new();
         for _ in 0..MOST_TRIES {
             let strays = self.close_openers();
@@ -122,12 +188,12 @@ impl Tree {
         }
         // Whatever goes on opening elsewhere stays closed.
         self.close_openers();
-        for index in opened {
-            if self
-                .records
-                .get(index)
-                .is_some_and(|record| record.key != [0; 32])
-            {
+        if self.raw.is_empty() {
+            return;
+        }
+        for index in opened.indices() {
+            let record = self.records.get(index);
+            if record.is_some_and(|record| record.key != [0; 32]) {
                 self.raw.remove(&index);
             }
         }
@@ -176,5 +242,33 @@ impl WrappingKeys for Others<'_> {
             return None;
         }
         self.keyring.share_cipher(share)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn rows_hold_what_was_noted(notes in prop::collection::vec((0_u32..3, 0_u8..2), 0..60)) {
+            let share = |number: u8| NodeHandle::from_bytes([number; 6]);
+            let (mut rows, mut model, mut at) = (Opened::default(), Vec::new(), 0);
+            for (gap, number) in notes {
+                at += gap + 1;
+                rows.note(Index::from_number(at), share(number));
+                model.push((Index::from_number(at), share(number)));
+                prop_assert!(rows.ends_with(Index::from_number(at)));
+                prop_assert!(!rows.ends_with(Index::from_number(at - 1)));
+            }
+            let noted: Vec<Index> = model.iter().map(|&(index, _)| index).collect();
+            prop_assert_eq!(rows.indices().collect::<Vec<_>>(), noted);
+            for index in (0..=at + 1).map(Index::from_number) {
+                let wanted = model.iter().find(|(known, _)| *known == index);
+                prop_assert_eq!(rows.of(index), wanted.map(|&(_, share)| share));
+            }
+        }
     }
 }

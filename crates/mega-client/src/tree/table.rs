@@ -67,7 +67,41 @@ impl Table {
         self.put(hash, index, is_same)
     }
 
-    /// The same where there is room.
+    /// Adds many entries of which no two are the same, to a table with [room](Self::with_room) for all; stops and gives `false` when two are.
+    ///
+    /// The ways to memory are what takes the time, so some entries are gone for together.
+    pub(super) fn fill(
+        &mut self,
+        mut entries: impl Iterator<Item = (u64, Index)>,
+        is_same: impl Fn(Index, Index) -> bool,
+    ) -> bool {
+        let mut some = [(0, Index::NONE); 32];
+        loop {
+            let mut count = 0;
+            for (place, entry) in some.iter_mut().zip(entries.by_ref()) {
+                *place = entry;
+                count += 1;
+            }
+            let some = some.get(..count).unwrap_or_default();
+            if some.is_empty() {
+                return true;
+            }
+            let slots = some
+                .iter()
+                .map(|&(hash, _)| self.slots.get(self.start(hash)));
+            std::hint::black_box(slots.fold(0, |all, slot| all | slot.copied().unwrap_or(0)));
+            for &(hash, index) in some {
+                if self
+                    .put(hash, index, |known| is_same(known, index))
+                    .is_some()
+                {
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Adds an entry where there is room.
     #[inline]
     fn put(&mut self, hash: u64, index: Index, is_same: impl Fn(Index) -> bool) -> Option<Index> {
         let tag = self.tag(hash);
@@ -216,6 +250,22 @@ mod tests {
                 let index = Index::from_number(key);
                 let found = table.find(hash_of(key), |other| other == index);
                 prop_assert_eq!(found.is_some(), model.contains_key(&key));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn filled_at_once_it_holds_the_same(keys in prop::collection::vec(0_u32..5_000, 0..200)) {
+            let mut table = Table::with_room(keys.len());
+            let entries = keys.iter().zip(0..).map(|(&key, number)| (hash_of(key), Index::from_number(number)));
+            let key = |index: Index| keys[index.number() as usize];
+            let once = table.fill(entries, |left, right| key(left) == key(right));
+            let different: std::collections::BTreeSet<_> = keys.iter().collect();
+            prop_assert_eq!(once, different.len() == keys.len());
+            for (&wanted, number) in keys.iter().zip(0..) {
+                let found = table.find(hash_of(wanted), |index| key(index) == wanted);
+                prop_assert!(!once || found == Some(Index::from_number(number)));
             }
         }
     }
