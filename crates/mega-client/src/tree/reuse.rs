@@ -176,7 +176,7 @@ impl Tree {
     }
 
     /// Closes the suspects that share a piece with a node that was there before, and not the whole key. A copy of the first holder of a piece is
-    /// honest, whoever else has that piece. What is no key of a node is none even as a whole.
+    /// honest, whoever else has that piece. What is no key of a node is none even as a whole, but for the share key of the very folder.
     fn close_spliced(&mut self, suspects: &[Index], keyring: &Keyring) -> Vec<Spliced> {
         if suspects.is_empty() {
             return Vec::new();
@@ -200,18 +200,21 @@ impl Tree {
                 }
             }
         }
-        let others: HashMap<u64, Option<NodeHandle>> = keyring
-            .other_pieces()
-            .map(|(piece, share)| (self.pieces.hasher.of(piece), share))
-            .collect();
+        let mut others: HashMap<u64, Vec<Option<NodeHandle>>> = HashMap::new();
+        for (piece, share) in keyring.other_pieces() {
+            let hash = self.pieces.hasher.of(piece);
+            others.entry(hash).or_default().push(share);
+        }
         let mut found = Vec::new();
         for index in suspects {
             let Some(record) = self.records.get(*index) else {
                 continue;
             };
-            let other = self.hashes(*index).find_map(|piece| others.get(&piece));
+            let node = record.handle;
+            let same = self.hashes(*index).filter_map(|piece| others.get(&piece));
+            // A folder whose share key is its own key gives nothing away: so mega.py and megalib make links.
+            let other = same.flatten().find(|donor| **donor != Some(node));
             if let Some(&donor) = other {
-                let node = record.handle;
                 found.push((*index, Spliced { node, donor }));
                 continue;
             }
@@ -265,9 +268,11 @@ const MOST_KEPT: usize = 1000;
 
 #[cfg(test)]
 mod tests {
+    use mega_crypto::{FolderKey, NodeKey, ShareKey};
     use mega_filename::Mask;
 
     use super::*;
+    use crate::tree::decrypt::key_bytes;
     use crate::tree::edit::NewNode;
 
     fn handle(number: u32) -> NodeHandle {
@@ -289,6 +294,32 @@ mod tests {
             text: br#"{"n":"a"}"#,
             ..NewNode::bare(handle(number), Some(handle(1)), NodeKind::File)
         });
+    }
+
+    /// Two other clients make the share key of a folder from its own key.
+    #[test]
+    fn nod_4_a_folder_may_be_shared_under_its_own_key() {
+        let mut tree = Tree::new(Mask::MEGA);
+        tree.insert(&NewNode::bare(handle(1), None, NodeKind::Root));
+        for number in [2, 3, 4] {
+            tree.insert(&NewNode {
+                key: FolderKey::from_bytes([if number == 4 { 8 } else { 7 }; 16])
+                    .map(|key| key_bytes(&NodeKey::Folder(key)))
+                    .unwrap(),
+                text: br#"{"n":"a"}"#,
+                ..NewNode::bare(handle(number), Some(handle(1)), NodeKind::Folder)
+            });
+        }
+        let mut keyring = Keyring::default();
+        for (share, byte) in [(2, 7), (4, 8)] {
+            keyring.add_share(handle(share), ShareKey::from_bytes([byte; 16]).unwrap());
+        }
+        tree.finish_load();
+        let expected = Spliced {
+            node: handle(3),
+            donor: Some(handle(2)),
+        };
+        assert_eq!(tree.check_all_keys(&keyring), [expected]);
     }
 
     /// The honest node keeps its key, whatever place in the arena the forged one gets, and however the filter has grown in between.
