@@ -78,6 +78,33 @@ def serve(target_port, certificate, key):
         finally:
             client.close()
 
+    return listen(connection)
+
+
+def front(target_port, certificate, key):
+    """TLS before the server, for clients that speak nothing else; the result is its port. It ends with the process."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["http/1.1"])
+
+    def connection(client):
+        try:
+            client = context.wrap_socket(client, server_side=True)
+            server = socket.create_connection(("127.0.0.1", target_port))
+            threading.Thread(target=pipe, args=(server, client), daemon=True).start()
+            pipe(client, server)
+            server.close()
+        except OSError:
+            pass
+        finally:
+            client.close()
+
+    return listen(connection)
+
+
+def listen(connection):
+    """Gives every connection a thread of its own; the result is the port."""
+
     def accept():
         while True:
             client, _ = listener.accept()

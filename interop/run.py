@@ -1,18 +1,24 @@
 #!/usr/bin/env python3
 """Runs unmodified MEGA clients of other people, and our own, against mega-testserver and prints a matrix: client by step.
 
-    interop/run [--prepare] [--only NAME,NAME] [--quick] [--install] [--server PROGRAM] [--client PROGRAM] [--json FILE]
+    interop/run [--prepare] [--only NAME,NAME] [--quick] [--install] [--megacli PROGRAM] [--server PROGRAM] [--client PROGRAM] [--json FILE]
 
 `interop/run` itself installs what the system lacks to run this (`--prepare` does only that); the rest is installed below
 interop/.work, but for megatools, which comes through the system's packages. Nothing leaves loopback: the
-clients run with proxy variables that lead nowhere, or to a redirector that knows one host only.
+clients run with proxy variables that lead nowhere, or to a redirector that knows one host only. With --megacli, the command
+line client of MEGA's own C++ library, which no registry carries, takes part; everything then runs in a network of its own
+that has nothing but loopback.
 """
 
 import argparse
+import ctypes
+import fcntl
 import json
 import os
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +27,7 @@ HERE = Path(__file__).resolve().parent
 WORK = HERE / ".work"
 CLIENTS = HERE / "clients"
 ACCOUNT = ("crossing@example.com", "correct horse 1")
+VERSIONS = {"v2": ("new@example.com", "correct horse 2"), "v1": ("old@example.com", "correct horse 3")}
 NOWHERE = "http://127.0.0.1:9"
 # What the workspace builds, and programs that were built before.
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target"))
@@ -104,6 +111,12 @@ def redirected(run):
             "MEGALIB_INSECURE_PROXY_TLS": "1", "REDIRECTOR": proxy}
 
 
+def install_megacli():
+    install_node()
+    if not os.access(GIVEN["megacli"], os.X_OK):
+        raise RuntimeError(f"{GIVEN['megacli']} is no program")
+
+
 SELF = sys.executable
 ALL = [
     Client("mega-client", install_ours, lambda: [GIVEN["client"]]),
@@ -116,24 +129,33 @@ ALL = [
     Client("crate mega", install_crates, lambda: [WORK / "crates" / "debug" / "with-mega"]),
     Client("crate megalib", install_crates, lambda: [WORK / "crates" / "debug" / "with-megalib"], redirected),
 ]
+# Where somebody has built it.
+OFFICIAL = Client("megacli", install_megacli, lambda: [SELF, CLIENTS / "megacli.py"],
+                  lambda run: {"MEGACLI": str(GIVEN["megacli"]), "OVER_TLS": f"https://127.0.0.1:{run.front_port}"})
 
 
 class Run:
-    def __init__(self, program):
-        self.accounts = {"v2": ("new@example.com", "correct horse 2"), "v1": ("old@example.com", "correct horse 3")}
-        specs = []
-        for version, (email, password) in self.accounts.items():
-            specs += ["--account", f"{email}:{password}:{version}"]
-        specs += ["--account", ":".join(ACCOUNT)]
-        self.server = subprocess.Popen([str(program), *specs], stdout=subprocess.PIPE, text=True)
+    """A server with these accounts, and the proxies before it, for as long as the block lasts."""
+
+    def __init__(self, program, accounts, *options):
+        specs = [word for account in accounts for word in ("--account", ":".join(account))]
+        self.server = subprocess.Popen([str(program), *specs, *options], stdout=subprocess.PIPE, text=True)
         self.url = json.loads(self.server.stdout.readline())["url"]
         self.start_redirector()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
 
     def start_redirector(self):
         folder = WORK / "tls"
         folder.mkdir(parents=True, exist_ok=True)
         self.authority, certificate, key = redirector.make_certificate(folder)
-        self.redirector_port = redirector.serve(int(self.url.rsplit(":", 1)[1]), certificate, key)
+        port = int(self.url.rsplit(":", 1)[1])
+        self.redirector_port = redirector.serve(port, certificate, key)
+        self.front_port = redirector.front(port, certificate, key)
 
     def stop(self):
         self.server.send_signal(signal.SIGTERM)
@@ -174,7 +196,36 @@ def examples(program):
     shell("node", "--test", "with-node.test.mjs", cwd=folder, env=environment)
 
 
+def cut_off():
+    """From here on this process and all it starts have no network but a loopback of their own."""
+    user, group, new_user, new_network = os.geteuid(), os.getegid(), 0x10000000, 0x40000000
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(new_network | (new_user if user else 0)):
+        raise RuntimeError(f"no network of its own to be had: {os.strerror(ctypes.get_errno())}")
+    if user:
+        for file, line in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
+            Path("/proc/self", file).write_text(line)
+    # SIOCSIFFLAGS: up, running.
+    with socket.socket() as any_socket:
+        fcntl.ioctl(any_socket, 0x8914, struct.pack("16sH14x", b"lo", 0x1 | 0x40))
+
+
+def official(program):
+    """What only MEGA's own client can tell of the server, one scenario of official.py after the other."""
+    one, results = ("first@example.com", "correct horse 4"), {}
+    scenarios = {"v2": [(*one, "v2")], "v1": [(*one, "v1")], "no RSA keys": [(*one, "nokeys")], "no ^!keys": [(*one, "bare")],
+                 "six parts": [one], "two people": [one, ("second@example.com", "correct horse 5")], "new account": [one]}
+    client = Client("megacli", None, lambda: [SELF, CLIENTS / "official.py"], OFFICIAL.environment)
+    for name, accounts in scenarios.items():
+        print(f"running megacli: {name}", flush=True)
+        with Run(program, accounts, *(["--raid"] if name == "six parts" else [])) as run:
+            results[name] = run.script(client, *one, name)
+    return results
+
+
 def matrix(results, title):
+    if not results:
+        return
     steps = []
     for column in results.values():
         steps += [s for s in column if s not in steps]
@@ -191,6 +242,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="names of clients, separated by commas")
     parser.add_argument("--quick", action="store_true", help="mega-client, megajs and rclone only, without the 40 MiB file")
+    parser.add_argument("--megacli", help="MEGA's own command line client; it takes part, and nothing has a network but loopback")
     parser.add_argument("--server", help="the server's program; built when not given")
     parser.add_argument("--client", help="the program of clients/ours; built when not given")
     parser.add_argument("--json", help="write all results to this file")
@@ -202,6 +254,9 @@ def main():
             install()
         return
     wanted = options.only.split(",") if options.only else ["mega-client", "megajs", "rclone"] if options.quick else [c.name for c in ALL]
+    if options.megacli:
+        GIVEN["megacli"] = Path(options.megacli).resolve()
+        wanted = [*wanted, OFFICIAL.name] if OFFICIAL.name not in wanted else wanted
     os.environ.setdefault("INTEROP_SIZES", "0,1,131072,3145735" + ("" if options.quick else ",41943040"))
     # The scripts run in folders of their own.
     GIVEN["client"] = options.client and Path(options.client).resolve()
@@ -211,19 +266,13 @@ def main():
         program = TARGET / "release" / "mega-testserver"
 
     examples(program)
-    run = Run(program)
-    results, crossings, failures = {}, {}, []
-    try:
-        ready = []
-        for client in (c for c in ALL if c.name in wanted):
-            print(f"installing {client.name}", flush=True)
-            try:
-                client.install()
-                ready.append(client)
-            except Exception as error:  # noqa: BLE001 - one client that cannot be installed does not stop the others
-                results[client.name] = {"install": ("fail", str(error))}
+    ready, results = installed(wanted)
+    if options.megacli:
+        cut_off()
+    crossings, alone = {}, {}
+    with Run(program, [(*account, version) for version, account in VERSIONS.items()] + [ACCOUNT]) as run:
         for client in ready:
-            for version, (email, password) in run.accounts.items():
+            for version, (email, password) in VERSIONS.items():
                 print(f"running {client.name} ({version})", flush=True)
                 results[f"{client.name} {version}"] = run.script(client, email, password, f"from {client.name}")
         # What one client wrote, every other reads.
@@ -238,21 +287,37 @@ def main():
                 for writer in (c.name for c in ready if c != client):
                     read.setdefault(writer, ("fail", f"did not come to it: {steps}"))
                 crossings[client.name] = read
-    finally:
-        run.stop()
+    if options.megacli:
+        alone = official(program)
     matrix(results, "step")
     print("-: not offered by the client")
     # A column reads, a row was written.
     matrix(crossings, "written by")
-    for name, column in [*results.items(), *((f"{name} reads", column) for name, column in crossings.items())]:
+    matrix(alone, "megacli by itself")
+    failures = 0
+    for name, column in [*results.items(), *((f"{name} reads", column) for name, column in crossings.items()), *alone.items()]:
         for step, (result, detail) in column.items():
             if result == "fail":
-                failures.append((name, step))
+                failures += 1
                 print(f"{name}: {step}: {detail}\n")
     if options.json:
-        Path(options.json).write_text(json.dumps({"steps": results, "reads": crossings}, indent=1))
-    print("no failures" if not failures else f"{len(failures)} failures")
+        Path(options.json).write_text(json.dumps({"steps": results, "reads": crossings, "megacli": alone}, indent=1))
+    print("no failures" if not failures else f"{failures} failures")
     sys.exit(1 if failures else 0)
+
+
+def installed(wanted):
+    """The clients that are ready, and what became of those that are not."""
+    ready, results = [], {}
+    for client in [*ALL, OFFICIAL]:
+        if client.name in wanted:
+            print(f"installing {client.name}", flush=True)
+            try:
+                client.install()
+                ready.append(client)
+            except Exception as error:  # noqa: BLE001 - one client that cannot be installed does not stop the others
+                results[client.name] = {"install": ("fail", str(error))}
+    return ready, results
 
 
 if __name__ == "__main__":
