@@ -36,6 +36,7 @@ pub(super) struct Attributes<'b> {
 }
 
 impl<'b> Attributes<'b> {
+    #[inline]
     pub(super) fn new(text: &'b [u8]) -> Result<Self, Trouble> {
         // The whole object must be sound, not only its beginning.
         let mut name = None;

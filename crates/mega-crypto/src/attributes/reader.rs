@@ -27,10 +27,15 @@ impl<'a> Members<'a> {
 
     #[inline]
     fn step(&mut self) -> Result<Option<(RawName<'a>, RawValue<'a>)>, Error> {
-        match self.quick() {
-            Some(member) => Ok(Some(member)),
-            None => self.thorough(),
+        if let Some(member) = self.quick() {
+            return Ok(Some(member));
         }
+        // The end as clients write it.
+        if matches!((&self.state, self.rest), (State::Inside, b"}")) {
+            self.state = State::Done;
+            return Ok(None);
+        }
+        self.thorough()
     }
 
     /// A member as clients write nearly all of them: no white space, a name and a string without escapes. Of anything else nothing is read.
