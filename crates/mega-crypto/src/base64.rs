@@ -245,31 +245,30 @@ fn decode_exact(text: &[u8], bytes: &mut [u8]) -> Result<(), DecodeError> {
         .get_mut(done / 4 * 3..)
         .unwrap_or_default()
         .as_chunks_mut::<3>();
-    // All values of the text are or-ed together; a foreign one shows in the top bit at the end.
-    let mut seen_groups = 0;
+    // All values of the text are or-ed together; a foreign one shows in the top byte at the end.
+    let mut seen = 0;
     for (group, triple) in groups.iter().zip(triples) {
         let bits = group_value(group);
-        seen_groups |= bits;
+        seen |= bits;
         let [_, x, y, z] = bits.to_be_bytes();
         *triple = [x, y, z];
     }
-    let mut seen = if seen_groups < 1 << 24 { 0 } else { FOREIGN };
+    // What is missing of the last group is filled up with zeros.
     match (rest, tail) {
         (&[a, b], [x]) => {
-            let [a, b] = [value(a), value(b)];
-            seen |= a | b;
-            *x = (a << 2) | (b >> 4);
+            let bits = group_value(&[a, b, b'A', b'A']);
+            seen |= bits;
+            [_, *x, _, _] = bits.to_be_bytes();
         }
         (&[a, b, c], [x, y]) => {
-            let [a, b, c] = [value(a), value(b), value(c)];
-            seen |= a | b | c;
-            *x = (a << 2) | (b >> 4);
-            *y = (b << 4) | (c >> 2);
+            let bits = group_value(&[a, b, c, b'A']);
+            seen |= bits;
+            [_, *x, *y, _] = bits.to_be_bytes();
         }
         (&[_], []) => return Err(first_foreign(text).unwrap_or(DecodeError::LeftOver)),
         _ => {}
     }
-    if seen & 0xc0 != 0 {
+    if seen >= 1 << 24 {
         return Err(first_foreign(text).unwrap_or(DecodeError::LeftOver));
     }
     Ok(())
