@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use mega_crypto::attributes::Attributes;
-use mega_crypto::{Error, KeyString, NodeKind, StoredSession, UserHandle, base64};
+use mega_crypto::{Error, KeyString, NodeHandle, NodeKind, StoredSession, UserHandle, base64};
 
 #[test]
 fn a_stored_session_may_have_8192_characters_and_no_more() {
@@ -56,6 +56,18 @@ fn only_the_own_entry_is_taken_for_a_key_wrapped_with_rsa() {
     // Shorter ones are wrapped with AES.
     assert_eq!(key(&format!("{own}:{}", "B".repeat(43)), own), None);
     assert_eq!(key(&long, own), Some(44));
+}
+
+#[test]
+fn a_key_string_names_the_shares_it_is_wrapped_for() {
+    let [one, two] = [1, 2].map(|byte| NodeHandle::from_bytes([byte; 6]));
+    let user = UserHandle::from_bytes([3; 8]);
+    let key = "B".repeat(22);
+    let text = format!("{one}:{key}/{user}:{key}/{two}:{key}");
+    let shares = |text: &str| KeyString::new(text.as_bytes()).shares().collect::<Vec<_>>();
+    assert_eq!(shares(&text), [one, two]);
+    assert_eq!(shares(&key), []);
+    assert_eq!(shares(""), []);
 }
 
 #[test]
