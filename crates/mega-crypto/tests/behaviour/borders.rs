@@ -109,3 +109,12 @@ fn raw_values_are_equal_when_they_are_written_alike() {
     assert_ne!(value("a"), value("d"));
     assert_eq!(value("a").bytes(), value("d").bytes());
 }
+
+#[test]
+fn attributes_are_listed_in_the_order_of_the_text() {
+    let attributes = Attributes::parse(br#"{"n":"name","c":"x","a":1}"#).unwrap();
+    let all = attributes.iter();
+    let all: Vec<_> = all.map(|(_, value)| value.as_written()).collect();
+    assert_eq!(all, [&br#""name""#[..], br#""x""#, b"1"]);
+    assert_eq!(Attributes::new().iter().count(), 0);
+}
