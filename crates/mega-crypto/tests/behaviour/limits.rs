@@ -7,7 +7,7 @@ use mega_crypto::file_attribute::{FileAttributes, decrypt_image, encrypt_image};
 use mega_crypto::link::Link;
 use mega_crypto::rsa::RsaPublicKey;
 use mega_crypto::tlv::{self, Mode, Records};
-use mega_crypto::{Error, FolderKey, MasterKey, base64, obscured, os_rng};
+use mega_crypto::{Error, FolderKey, MasterKey, base64, mpi, obscured, os_rng};
 
 fn too_large<T>(result: Result<T, Error>) -> Option<usize> {
     match result {
@@ -136,6 +136,21 @@ fn exponents_of_rsa_keys_may_have_64_bits() {
     let longest = [0xff; 8];
     assert_eq!(of(&longest).unwrap().e(), u64::MAX);
     assert!(of(&[1, 0, 0, 0, 0, 0, 0, 0, 1]).is_err());
+}
+
+#[test]
+fn numbers_are_written_up_to_8191_bytes() {
+    let number: Vec<u8> = (1..=9000u32).map(|i| (i % 251 + 1) as u8).collect();
+    for write in [mpi::write, mpi::write_exact] {
+        for len in [8190, 8191, 8193, 9000] {
+            let mut written = Vec::new();
+            write(&number[..len], &mut written);
+            let read = mpi::split_first(&written).unwrap();
+            // Of a longer one the low bytes.
+            assert_eq!(read.magnitude, &number[len.saturating_sub(8191)..len]);
+            assert!(read.rest.is_empty());
+        }
+    }
 }
 
 #[test]
