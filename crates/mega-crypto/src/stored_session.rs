@@ -238,13 +238,13 @@ impl StoredFolder {
         blob.extend_from_slice(self.key.expose_secret());
         let present = strings.map(|text| u8::from(text.is_some()));
         blob.extend(present.into_iter().chain([1, 0, 0, 0, 0, 0]));
+        let mut size = blob.len();
         let mut push = |text: &[u8]| {
             let len = u16::try_from(text.len()).unwrap_or(u16::MAX);
             blob.extend_from_slice(&len.to_le_bytes());
             blob.extend(text.iter().take(usize::from(len)));
             blob.len()
         };
-        let mut size = HEAD;
         for text in strings.into_iter().flatten() {
             size = push(text.as_bytes());
         }
@@ -269,5 +269,4 @@ const DAMAGED: Error = Error::Malformed {
 };
 const PLAIN: usize = MasterKey::LEN + SessionId::LEN;
 const SEALED: usize = 1 + PLAIN;
-const HEAD: usize = 1 + 6 + 6 + 16 + 8;
 const MAX_TEXT: usize = 8192;

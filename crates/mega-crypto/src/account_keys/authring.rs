@@ -178,3 +178,26 @@ impl core::fmt::Debug for AuthMethod {
 }
 
 const RECORD: usize = UserHandle::LEN + KeyFingerprint::LEN + 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Threat model, KEY-9 and ATT-12. The ring refuses by itself, whatever was checked before.
+    #[test]
+    fn att_12_another_key_for_a_known_contact_is_refused_and_nothing_changed() {
+        let user = UserHandle::from_bytes([1; 8]);
+        let entry =
+            |byte, method| AuthringEntry::new(user, KeyFingerprint::from_bytes([byte; 20]), method);
+        let mut ring = Authring::new();
+        ring.track(entry(1, AuthMethod::SEEN)).unwrap();
+        for method in [AuthMethod::SEEN, AuthMethod::FINGERPRINT] {
+            assert_eq!(ring.track(entry(2, method)), Err(Error::ContactKeyChanged));
+            assert_eq!(ring.entries(), [entry(1, AuthMethod::SEEN)]);
+        }
+        ring.track(entry(1, AuthMethod::FINGERPRINT)).unwrap();
+        assert_eq!(ring.entries(), [entry(1, AuthMethod::FINGERPRINT)]);
+        ring.track(entry(1, AuthMethod::SEEN)).unwrap();
+        assert_eq!(ring.entries(), [entry(1, AuthMethod::FINGERPRINT)]);
+    }
+}

@@ -36,16 +36,16 @@ fn assemble<R: CryptoRng + ?Sized>(
     let one = BoxedUint::one_with_precision(PRIME_BITS);
     let p_minus_one = Zeroizing::new(p.wrapping_sub(&one));
     let q_minus_one = Zeroizing::new(q.wrapping_sub(&one));
-    if number::bits(&p.concatenating_mul(q)) != 2 * PRIME_BITS {
+    if number::bits(&p.concatenating_mul(q)) != MODULUS_BITS {
         return None;
     }
     // d is the inverse of e modulo the least common multiple, as the official client computes it.
     let gcd = Zeroizing::new(crypto_bigint::Gcd::gcd(&*p_minus_one, &*q_minus_one));
     let product = Zeroizing::new(p_minus_one.concatenating_mul(&*q_minus_one));
     let lambda = Zeroizing::new(
-        product.wrapping_div(&number::nonzero(&number::resized(&gcd, 2 * PRIME_BITS)?)?),
+        product.wrapping_div(&number::nonzero(&number::resized(&gcd, MODULUS_BITS)?)?),
     );
-    let e = number::resized(&BoxedUint::from(EXPONENT), 2 * PRIME_BITS)?;
+    let e = number::resized(&BoxedUint::from(EXPONENT), MODULUS_BITS)?;
     let d: BoxedUint = Option::from(e.invert_mod(&number::nonzero(&lambda)?))?;
     let d = Zeroizing::new(d);
     let odd_q = number::odd(q)?;
@@ -67,4 +67,5 @@ fn assemble<R: CryptoRng + ?Sized>(
 }
 
 const PRIME_BITS: u32 = 1024;
+const MODULUS_BITS: u32 = 2 * PRIME_BITS;
 const EXPONENT: u64 = 17;

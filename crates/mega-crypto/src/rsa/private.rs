@@ -335,4 +335,25 @@ mod tests {
         }
         assert!(key.decrypt(&sent, &mut os_rng()).is_ok());
     }
+
+    #[test]
+    fn ciphertexts_may_have_2048_characters() {
+        assert_eq!(decode(&[b'A'; 2048]).unwrap().len(), 1536);
+        for len in [2049, 2052] {
+            let refused = decode(&alloc::vec![b'A'; len]).unwrap_err();
+            assert!(matches!(refused, Error::TooLarge { limit: 2048, .. }));
+        }
+    }
+
+    #[test]
+    fn powers_with_public_exponents_are_repeated_products() {
+        let modulus = crate::rsa::number::odd(&BoxedUint::from(1_000_003u64)).unwrap();
+        let params = BoxedMontyParams::new(modulus);
+        let base = BoxedMontyForm::new((*number::read(&[12, 34], 64).unwrap()).clone(), &params);
+        let mut product = base.clone();
+        for e in 1..=70 {
+            assert!(public_power(&base, e).ct_eq(&product).to_bool(), "{e}");
+            product = product.mul(&base);
+        }
+    }
 }

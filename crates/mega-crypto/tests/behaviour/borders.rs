@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use mega_crypto::attributes::Attributes;
-use mega_crypto::{Error, KeyString, NodeKind, StoredSession, UserHandle, base64};
+use mega_crypto::{Error, KeyString, NodeHandle, NodeKind, StoredSession, UserHandle, base64};
 
 #[test]
 fn a_stored_session_may_have_8192_characters_and_no_more() {
@@ -20,13 +20,19 @@ fn keys_of_files_have_32_bytes_and_keys_of_folders_16() {
 
 #[test]
 fn two_foreign_characters_do_not_cancel_out() {
-    for first in 0..8 {
-        for second in 0..8 {
-            let mut text = *b"AAAAAAAA";
-            text[first] = b'?';
-            text[second] = b'?';
-            let text = std::str::from_utf8(&text).unwrap();
-            assert!(base64::decode(text).is_err(), "{text}");
+    // Also where the last group has two or three characters.
+    for len in [6, 7, 8] {
+        assert!(base64::decode("A".repeat(len)).is_ok());
+        for first in 0..len {
+            for second in 0..len {
+                let mut text = b"AAAAAAAA"[..len].to_vec();
+                text[first] = b'?';
+                text[second] = b'?';
+                assert!(
+                    base64::decode(&text).is_err(),
+                    "{first} and {second} of {len}"
+                );
+            }
         }
     }
 }
@@ -50,6 +56,18 @@ fn only_the_own_entry_is_taken_for_a_key_wrapped_with_rsa() {
     // Shorter ones are wrapped with AES.
     assert_eq!(key(&format!("{own}:{}", "B".repeat(43)), own), None);
     assert_eq!(key(&long, own), Some(44));
+}
+
+#[test]
+fn a_key_string_names_the_shares_it_is_wrapped_for() {
+    let [one, two] = [1, 2].map(|byte| NodeHandle::from_bytes([byte; 6]));
+    let user = UserHandle::from_bytes([3; 8]);
+    let key = "B".repeat(22);
+    let text = format!("{one}:{key}/{user}:{key}/{two}:{key}");
+    let shares = |text: &str| KeyString::new(text.as_bytes()).shares().collect::<Vec<_>>();
+    assert_eq!(shares(&text), [one, two]);
+    assert_eq!(shares(&key), []);
+    assert_eq!(shares(""), []);
 }
 
 #[test]
@@ -78,4 +96,25 @@ fn values_without_escapes_are_lent_and_not_copied() {
     let bytes = |name| attributes.get(name).unwrap().bytes();
     assert!(matches!(bytes("a"), Cow::Borrowed(b"plain")));
     assert!(matches!(bytes("b"), Cow::Owned(text) if text == b"a\"b"));
+}
+
+#[test]
+fn raw_values_are_equal_when_they_are_written_alike() {
+    let attributes =
+        Attributes::parse(br#"{"a":"one","b":"two","c":"one","d":"\u006fne"}"#).unwrap();
+    let value = |name| attributes.get(name).unwrap();
+    assert_eq!(value("a"), value("c"));
+    assert_ne!(value("a"), value("b"));
+    // Written in another way, though it says the same.
+    assert_ne!(value("a"), value("d"));
+    assert_eq!(value("a").bytes(), value("d").bytes());
+}
+
+#[test]
+fn attributes_are_listed_in_the_order_of_the_text() {
+    let attributes = Attributes::parse(br#"{"n":"name","c":"x","a":1}"#).unwrap();
+    let all = attributes.iter();
+    let all: Vec<_> = all.map(|(_, value)| value.as_written()).collect();
+    assert_eq!(all, [&br#""name""#[..], br#""x""#, b"1"]);
+    assert_eq!(Attributes::new().iter().count(), 0);
 }

@@ -5,7 +5,9 @@ use mega_crypto::at_rest::{RestKey, Salt};
 use mega_crypto::attributes::Attributes;
 use mega_crypto::file_attribute::{FileAttributes, decrypt_image, encrypt_image};
 use mega_crypto::link::Link;
-use mega_crypto::{Error, FolderKey, MasterKey, base64, obscured, os_rng};
+use mega_crypto::rsa::RsaPublicKey;
+use mega_crypto::tlv::{self, Mode, Records};
+use mega_crypto::{Error, FolderKey, MasterKey, base64, mpi, obscured, os_rng};
 
 fn too_large<T>(result: Result<T, Error>) -> Option<usize> {
     match result {
@@ -88,6 +90,82 @@ fn images_may_have_16_mib() {
         assert_eq!(too_large(encrypt_image(&key, &larger[..len])), Some(LIMIT));
     }
     assert_eq!(too_large(decrypt_image(&key, &larger)), Some(LIMIT));
+}
+
+#[test]
+fn containers_of_user_attributes_may_have_16_mib() {
+    const LIMIT: usize = 16 << 20;
+    let master = MasterKey::from_bytes([3; 16]);
+    // Mode, IV of 12 bytes and tag of 16.
+    let overhead = 1 + 12 + 16;
+    let longest = vec![7; LIMIT + 1 - overhead];
+    let seal = |plain: &[u8]| tlv::encrypt_with(plain, &master, Mode::WRITTEN, &[5; 12]);
+    let mut container = seal(&longest[..LIMIT - overhead]).unwrap();
+    assert_eq!(container.len(), LIMIT);
+    assert!(tlv::decrypt(&container, &master).unwrap()[..] == longest[..LIMIT - overhead]);
+    assert_eq!(too_large(seal(&longest)), Some(LIMIT));
+    container.push(0);
+    assert_eq!(too_large(tlv::decrypt(&container, &master)), Some(LIMIT));
+}
+
+#[test]
+fn records_may_have_16_mib_together() {
+    const LIMIT: usize = 16 << 20;
+    // A record without a name may be that long; its name ends with a zero, its length has two bytes.
+    let of = |len: usize| {
+        let mut records = Records::new();
+        records.insert("", vec![7; len - 3])?;
+        records.to_bytes()
+    };
+    let mut longest = of(LIMIT).unwrap();
+    assert_eq!(longest.len(), LIMIT);
+    let read = Records::parse(&longest).unwrap();
+    assert_eq!(read.get("").map(<[u8]>::len), Some(LIMIT - 3));
+    assert_eq!(too_large(of(LIMIT + 1)), Some(LIMIT));
+    longest.push(7);
+    assert_eq!(too_large(Records::parse(&longest)), Some(LIMIT));
+}
+
+#[test]
+fn exponents_of_rsa_keys_may_have_64_bits() {
+    let of = |exponent: &[u8]| {
+        let bits = exponent.len() as u16 * 8 - exponent[0].leading_zeros() as u16;
+        let n = [&1024u16.to_be_bytes()[..], &[0xff; 128]].concat();
+        RsaPublicKey::from_bytes(&[&n[..], &bits.to_be_bytes(), exponent].concat())
+    };
+    let longest = [0xff; 8];
+    assert_eq!(of(&longest).unwrap().e(), u64::MAX);
+    assert!(of(&[1, 0, 0, 0, 0, 0, 0, 0, 1]).is_err());
+}
+
+#[test]
+fn numbers_are_written_up_to_8191_bytes() {
+    let number: Vec<u8> = (1..=9000u32).map(|i| (i % 251 + 1) as u8).collect();
+    for write in [mpi::write, mpi::write_exact] {
+        for len in [8190, 8191, 8193, 9000] {
+            let mut written = Vec::new();
+            write(&number[..len], &mut written);
+            let read = mpi::split_first(&written).unwrap();
+            // Of a longer one the low bytes.
+            assert_eq!(read.magnitude, &number[len.saturating_sub(8191)..len]);
+            assert!(read.rest.is_empty());
+        }
+    }
+}
+
+#[test]
+fn sealed_pieces_may_have_256_mib() {
+    let key = RestKey::derive(
+        &MasterKey::from_bytes([3; 16]),
+        &Salt::from_bytes([4; 32]),
+        b"here",
+    );
+    // Nothing of it is looked at.
+    let larger = vec![0; (256 << 20) + 1];
+    let mut out = Vec::new();
+    let refused = key.seal(0, &larger, &mut out, &mut os_rng());
+    assert_eq!(too_large(refused), Some(256 << 20));
+    assert!(out.is_empty());
 }
 
 #[test]

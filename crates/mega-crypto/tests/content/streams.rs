@@ -64,6 +64,13 @@ fn a_window_holds_as_much_as_it_needs_and_never_more_than_its_length() {
         }
     };
     assert!(window.data.capacity() <= WindowStream::MAX_LEN);
+
+    // The first piece has a buffer of its own length; doubling that would be too much.
+    let mut uneven = WindowStream::encrypt(cipher());
+    uneven.push(&vec![1; 3 << 20]);
+    uneven.push(&vec![1; 2 << 20]);
+    let window = uneven.take_filled().unwrap();
+    assert!(window.data.capacity() <= WindowStream::MAX_LEN);
 }
 
 #[test]

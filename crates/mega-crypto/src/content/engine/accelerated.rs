@@ -29,6 +29,8 @@ use super::schedule::{MAX_WIDTH, Slot};
 
 #[cfg(target_arch = "aarch64")]
 mod arm;
+#[cfg(test)]
+mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 #[cfg(target_arch = "x86_64")]

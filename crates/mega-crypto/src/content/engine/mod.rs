@@ -401,6 +401,15 @@ mod tests {
     }
 
     #[test]
+    fn the_safe_kernel_works_alone_where_it_was_asked_for() {
+        for mut engine in fast_engines(&ContentKey::new([3; 16], [5; 8])) {
+            assert_eq!(engine.keystream_fast(0, &mut [[0; 16]; 64]), 64);
+            engine.set_portable();
+            assert_eq!(engine.keystream_fast(0, &mut [[0; 16]; 64]), 0);
+        }
+    }
+
+    #[test]
     fn many_long_lanes_that_get_a_lead_end_like_the_others() {
         let key = ContentKey::new([3; 16], [5; 8]);
         let (lanes, len) = lanes(&[(0, 700); 37], 0);

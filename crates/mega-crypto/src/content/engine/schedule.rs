@@ -66,7 +66,7 @@ impl<'a> Schedule<'a> {
     ///
     /// Whole chunks lie a multiple of 128 KiB apart, so many of them at the same place compete for the
     /// same few lines of the first cache. The safe kernel, which goes in tiles, does not mind.
-    #[cfg(feature = "accelerated")]
+    #[cfg(any(test, feature = "accelerated"))]
     pub(super) fn with_lead(mut self, lead: usize) -> Self {
         self.lead = lead;
         self
@@ -148,5 +148,56 @@ impl<'a> Schedule<'a> {
                 self.slots.swap(index, self.active);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lanes(count: usize, blocks: usize) -> Vec<Lane> {
+        let lane = |number| Lane {
+            start: number * blocks * 16,
+            len: blocks * 16,
+            state: [0; 16],
+        };
+        (0..count).map(lane).collect()
+    }
+
+    #[test]
+    fn each_of_many_long_chains_leads_the_one_before() {
+        let mut lanes = lanes(12, 1000);
+        let mut schedule = Schedule::new(&mut lanes, MAX_WIDTH).with_lead(8);
+        for leading in 1..12 {
+            assert_eq!(schedule.next(), Some((1, leading * 8)));
+            assert_eq!(schedule.running(), 1);
+            assert_eq!(schedule.slots[0].at, leading * 1000);
+            schedule.advance(leading * 8);
+        }
+        // Until the last one, which leads all others, has come to its end.
+        assert_eq!(schedule.next(), Some((16, 1000 - 11 * 8)));
+        assert_eq!(schedule.running(), 12);
+        for number in 0..12 {
+            assert_eq!(schedule.slots[number].at, number * 1008);
+        }
+        schedule.advance(1000 - 11 * 8);
+        assert_eq!(schedule.next(), Some((16, 8)));
+    }
+
+    #[test]
+    fn few_chains_or_short_ones_get_no_lead() {
+        for (count, blocks, first) in [
+            (8, 1000, (8, 1000)),
+            (9, 1000, (1, 8)),
+            (9, 16 * 8, (16, 16 * 8)),
+            (9, 16 * 8 + 1, (1, 8)),
+        ] {
+            let mut lanes = lanes(count, blocks);
+            let mut schedule = Schedule::new(&mut lanes, MAX_WIDTH).with_lead(8);
+            assert_eq!(schedule.next(), Some(first), "{count} of {blocks}");
+        }
+        let mut lanes = lanes(9, 1000);
+        let next = Schedule::new(&mut lanes, MAX_WIDTH).next();
+        assert_eq!(next, Some((16, 1000)), "none is asked for");
     }
 }
