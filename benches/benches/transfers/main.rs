@@ -7,6 +7,7 @@
 //! `-- --memory GIB` moves a file of 200 MiB and one of so many GiB both ways, from nowhere to nowhere, and fails unless both take the same memory.
 //! What others need for the same work, `benches/compare` measures.
 
+mod certificate;
 #[path = "../child.rs"]
 mod child;
 mod server;
@@ -16,10 +17,11 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use futures::{SinkExt, StreamExt};
+use futures::{SinkExt, StreamExt, TryStreamExt};
 use mega_client::{Client, ClientBuilder, Credentials, IntegrityPolicy, TransferLimits};
 use mega_crypto::content::{ContentCipher, ContentKey, windows};
 
+use certificate::Certificate;
 use child::{Cost, again, median, own_cpu};
 use server::{EMAIL, How, PASSWORD, Served, serve};
 
@@ -105,13 +107,24 @@ fn large(folder: &Path, size: u64, rounds: u64) -> Fallible {
     let (sealing, opening) = (kernel("seal")?, kernel("open")?);
     row("the cipher alone, encrypting", &sealing, size, None);
     row("the cipher alone, decrypting", &opening, size, None);
-    for latency in [0, 50] {
-        let mut served = Served::start(Duration::from_millis(latency), true)?;
+    let certificate = Certificate::new(folder)?;
+    let settings: [(u64, Option<&Certificate>, &[&str]); 3] = [
+        (0, None, &["1", "4", "8"]),
+        (0, Some(&certificate), &["4"]),
+        (50, None, &["1", "8"]),
+    ];
+    for (latency, tls, numbers) in settings {
+        let mut served = Served::start(Duration::from_millis(latency), true, tls)?;
         let url = served.url.clone();
         let path = local.to_string_lossy().into_owned();
-        for connections in ["1", "8"] {
-            let line = |what: &str| format!("{what}, {connections} conn., {latency} ms");
-            let common = ["--url", &url, "--connections", connections, "--size", &text];
+        for connections in numbers {
+            let tls_too = if tls.is_some() { ", TLS" } else { "" };
+            let line = |what: &str| format!("{what}, {connections} conn., {latency} ms{tls_too}");
+            let mut common = vec!["--url", &url, "--connections", connections, "--size", &text];
+            let authority = tls.map(|tls| tls.authority.to_string_lossy().into_owned());
+            if let Some(authority) = &authority {
+                common.extend(["--authority", authority]);
+            }
             let ours = repeated(rounds, || {
                 again(["--child", "upload", "--file", &path].iter().chain(&common))
             })?;
@@ -155,7 +168,7 @@ fn memory(gibibytes: u64) -> Fallible {
     heading();
     let mut peaks: Vec<[f64; 2]> = Vec::new();
     for size in [200 * MIB, gibibytes << 30] {
-        let mut served = Served::start(Duration::ZERO, true)?;
+        let mut served = Served::start(Duration::ZERO, true, None)?;
         let text = size.to_string();
         let mut run = |what: &str| -> io::Result<f64> {
             let cost = again(["--child", what, "--url", &served.url, "--size", &text])?;
@@ -190,7 +203,7 @@ fn small(folder: &Path, files: u64) -> Fallible {
     println!("\n{files} files of 4 KiB:");
     heading();
     for latency in [0, 50] {
-        let served = Served::start(Duration::from_millis(latency), false)?;
+        let served = Served::start(Duration::from_millis(latency), false, None)?;
         let copy = folder.join(format!("copy {latency}"));
         for (what, path) in [("upload-folder", &local), ("download-folder", &copy)] {
             let path = path.to_string_lossy();
@@ -300,8 +313,12 @@ async fn measure(what: &str, arguments: &Arguments) -> Fallible {
     let (start, cpu) = (Instant::now(), own_cpu());
     match (what, mega, file, to) {
         ("seal" | "open", ..) => cipher(size, what == "seal"),
-        ("post", _, Some(file), Some(to)) => post(to, file, size, connections).await?,
-        ("get", _, Some(file), Some(to)) => get(to, file, size, connections).await?,
+        ("post", _, Some(file), Some(to)) => {
+            post(&bare(arguments)?, to, file, size, connections).await?;
+        }
+        ("get", _, Some(file), Some(to)) => {
+            get(&bare(arguments)?, to, file, size, connections).await?;
+        }
         ("upload", Some(mega), Some(file), _) => drop(mega.upload(file, "/large").await?),
         ("download", Some(mega), Some(file), _) => {
             // The samples in the fingerprint are those of the content that the server did not keep.
@@ -314,7 +331,14 @@ async fn measure(what: &str, arguments: &Arguments) -> Fallible {
         ("download-folder", Some(mega), Some(file), _) => {
             mega.download_folder("/small", file).await?.into_result()?;
         }
-        ("tree", Some(mega), ..) => drop(mega.list("/").recursive().await?),
+        // All of it is looked at, and no more of it kept than the tree: the others do not make a second copy either.
+        ("tree", Some(mega), ..) => {
+            let nodes = mega.list("/").recursive().stream();
+            let seen = nodes
+                .try_fold(0, |seen, _| async move { Ok(seen + 1) })
+                .await?;
+            println!("nodes={seen}");
+        }
         // Neither way touches a disk: what is measured is memory, and the disk has other sizes.
         ("write", Some(mega), ..) => write(&mega, size).await?,
         ("read", Some(mega), ..) => read(&mega, size).await?,
@@ -397,9 +421,24 @@ fn pieces(size: u64) -> impl Iterator<Item = (u64, u64)> {
     starts.map(move |start| (start, (start + (8 << 20)).min(size)))
 }
 
-async fn post(to: &str, file: &str, size: u64, connections: usize) -> Fallible {
+/// What the bare copies are made with.
+fn bare(arguments: &Arguments) -> Fallible<reqwest::Client> {
+    let mut client = reqwest::Client::builder();
+    if let Some(authority) = arguments.get("--authority") {
+        let trusted = reqwest::Certificate::from_der(&std::fs::read(authority)?)?;
+        client = client.tls_certs_only([trusted]);
+    }
+    Ok(client.build()?)
+}
+
+async fn post(
+    client: &reqwest::Client,
+    to: &str,
+    file: &str,
+    size: u64,
+    connections: usize,
+) -> Fallible {
     use std::os::unix::fs::FileExt;
-    let client = reqwest::Client::new();
     let file = File::open(file)?;
     let file = &file;
     let posts = pieces(size).map(|(start, end)| {
@@ -418,9 +457,14 @@ async fn post(to: &str, file: &str, size: u64, connections: usize) -> Fallible {
     Ok(())
 }
 
-async fn get(to: &str, file: &str, size: u64, connections: usize) -> Fallible {
+async fn get(
+    client: &reqwest::Client,
+    to: &str,
+    file: &str,
+    size: u64,
+    connections: usize,
+) -> Fallible {
     use std::os::unix::fs::FileExt;
-    let client = reqwest::Client::new();
     let file = File::create(file)?;
     let file = &file;
     let gets = pieces(size).map(|(start, end)| {

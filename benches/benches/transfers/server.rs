@@ -7,6 +7,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use crate::certificate::Certificate;
 use mega_crypto::content::{CondensedMac, ContentCipher, ContentKey};
 use mega_testserver::account::content::{FileKey, wrap};
 use mega_testserver::{Fault, TestServer, Tls};
@@ -27,13 +28,22 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    /// Starts one whose answers begin this much later.
+    /// Starts one whose answers begin this much later, behind TLS if there is a certificate.
     ///
     /// # Errors
     ///
     /// If it cannot be started.
-    pub(crate) fn start(latency: Duration, discard: bool) -> io::Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
+    pub(crate) fn start(
+        latency: Duration,
+        discard: bool,
+        tls: Option<&Certificate>,
+    ) -> io::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        if let Some(tls) = tls {
+            command.arg("--tls-cert").arg(&tls.certificate);
+            command.arg("--tls-key").arg(&tls.key);
+        }
+        let mut child = command
             .args([
                 "--child",
                 "server",

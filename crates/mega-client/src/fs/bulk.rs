@@ -154,7 +154,7 @@ fn together<S: Stream>(api: Api, stream: S) -> impl Stream<Item = S::Item> {
 
 /// Polls a future so that the commands it begins together leave in one request: another thread would send the first of them while the second is
 /// still being made, and whoever gives the call up in between would leave half of it done.
-pub(super) fn in_one_request<F: Future>(api: Api, future: F) -> impl Future<Output = F::Output> {
+pub(crate) fn in_one_request<F: Future>(api: Api, future: F) -> impl Future<Output = F::Output> {
     let mut future = Box::pin(future);
     poll_fn(move |context| {
         let _hold = api.hold();

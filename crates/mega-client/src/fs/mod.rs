@@ -74,6 +74,7 @@ pub use self::user_attribute::{
 };
 pub use mega_crypto::attributes::Label;
 
+pub(crate) use self::bulk::in_one_request;
 pub(crate) use self::conflict::changed_meanwhile;
 pub(crate) use self::put::NewFile;
 

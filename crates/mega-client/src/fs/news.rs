@@ -18,7 +18,8 @@ pub(super) struct News {
 impl News {
     /// Does something once for all who ask for it before it begins.
     ///
-    /// A thousand callers need two of it, not a thousand: one that is under way, and one that begins after all have asked.
+    /// A thousand callers need two of it, not a thousand: one that is under way, and one that begins after all have asked. Those who ask in one turn
+    /// of a task need a single one.
     pub(super) async fn share<W>(&self, work: impl FnOnce() -> W) -> Result<()>
     where
         W: Future<Output = Result<()>>,
@@ -28,6 +29,8 @@ impl News {
         if *completed > asked {
             return Ok(());
         }
+        // Those who are about to ask in this turn come first.
+        tokio::task::yield_now().await;
         let number = self.begun.fetch_add(1, Ordering::AcqRel).saturating_add(1);
         work().await?;
         *completed = number;
@@ -51,5 +54,41 @@ impl Client {
             self.refreshed().await
         };
         self.inner.fs.news.share(look).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use futures::future::{FutureExt, join_all};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn those_who_ask_together_share_one_and_who_asks_later_has_another() {
+        let (news, done) = (News::default(), Cell::new(0));
+        let ask = || {
+            news.share(async || {
+                tokio::task::yield_now().await;
+                done.set(done.get() + 1);
+                Ok(())
+            })
+        };
+        for asked in join_all((0..20).map(|_| ask())).await {
+            asked.unwrap();
+        }
+        assert_eq!(done.get(), 1);
+
+        // Whoever asks while it is under way may have changed something since it began.
+        let mut first = std::pin::pin!(ask());
+        while news.begun.load(Ordering::Acquire) < 2 {
+            assert!(first.as_mut().now_or_never().is_none());
+            tokio::task::yield_now().await;
+        }
+        let (first, second) = tokio::join!(first, ask());
+        first.unwrap();
+        second.unwrap();
+        assert_eq!(done.get(), 3);
     }
 }

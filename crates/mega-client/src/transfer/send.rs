@@ -44,7 +44,8 @@ impl std::fmt::Debug for Sent {
 /// Sends the content of a source. `modified` goes into the fingerprint, in seconds since 1970.
 ///
 /// When a storage host wants the upload to start again, it does, with a fresh key (UL-4). With a journal it is
-/// written down how far it is; `resumed` is what an earlier run has written.
+/// written down how far it is; `resumed` is what an earlier run has written. `address` is what came of asking for one ahead, for as many bytes as
+/// the source has.
 ///
 /// Cancel safe: when the future is dropped no node exists, and what was sent expires by itself
 /// (UL-10).
@@ -55,6 +56,7 @@ pub(crate) async fn send(
     meter: &Meter,
     journal: Option<&Arc<UploadJournal>>,
     mut resumed: Option<Resumed>,
+    mut address: Option<std::result::Result<UploadUrl, Failure>>,
 ) -> Result<Sent> {
     let size = source.size();
     let mut retry = Retry::new(shared.limits());
@@ -73,6 +75,7 @@ pub(crate) async fn send(
             journal: journal.cloned(),
             seed,
             earlier,
+            address: address.take(),
         };
         let failure = match attempt(shared, sealer, meter, plan).await {
             Ok((token, sealed)) => {
@@ -101,6 +104,8 @@ struct Plan {
     /// What the key is made of, if it is a new one.
     seed: Option<[u8; 32]>,
     earlier: Option<Resumed>,
+    /// The address that was asked for ahead.
+    address: Option<std::result::Result<UploadUrl, Failure>>,
 }
 
 /// Sends everything once, under one address.
@@ -114,10 +119,12 @@ async fn attempt(
         journal,
         seed,
         mut earlier,
+        address,
     } = plan;
-    let url = match &earlier {
-        Some(earlier) => earlier.url.clone(),
-        None => shared.wire().upload_address(sealer.size()).await?,
+    let url = match (&earlier, address) {
+        (Some(earlier), _) => earlier.url.clone(),
+        (None, Some(address)) => address?,
+        (None, None) => shared.wire().upload_address(sealer.size()).await?,
     };
     if let (Some(journal), Some(seed)) = (&journal, seed) {
         let (journal, url) = (Arc::clone(journal), url.clone());

@@ -377,6 +377,7 @@ impl Upload {
                 &meter,
                 journal.as_ref(),
                 resumed.take(),
+                None,
             );
             let sent = progress.unless_cancelled(sending).await?;
             let folder = progress.unless_cancelled(client.folder_of(&spot.folder));

@@ -59,6 +59,7 @@ mod transfer_cancel;
 mod transfer_content;
 mod transfer_disk;
 mod transfer_download_faults;
+mod transfer_folder_requests;
 mod transfer_folder_rules;
 mod transfer_folders;
 mod transfer_places;

@@ -266,10 +266,10 @@ async fn tr_5_files_that_fail_are_reported_and_stop_nothing() {
         .unwrap();
     assert_eq!((report.transferred(), report.same()), (3, 17));
 
-    // A file that was there when the folder was looked over, and is gone when it is its turn.
+    // A file that was there when the folder was looked over, and is gone when it is its turn: a large one waits for its folder.
     std::fs::create_dir(from.path().join("sub")).unwrap();
     let vanishing = from.path().join("sub/vanishing");
-    write(vanishing.clone(), "now you see me");
+    write(vanishing.clone(), content(200_000));
     place
         .server
         .faults()

@@ -91,6 +91,15 @@ pub(super) struct LaneState {
     pub(super) pumping: bool,
     /// How many hold new batches back.
     pub(super) holds: usize,
+    /// How often ends of changes were taken from the lane that the outbox has not heard of yet.
+    pub(super) telling: usize,
+}
+
+impl LaneState {
+    /// Whether a change that was given up is under way, or its end is still to be told.
+    fn is_unsettled(&self) -> bool {
+        self.lane.has_orphaned_change() || self.lane.has_end_to_tell() || self.telling > 0
+    }
 }
 
 /// Which of the two lanes.
@@ -108,6 +117,7 @@ impl LaneCell {
             ports: HashMap::new(),
             pumping: false,
             holds: 0,
+            telling: 0,
         };
         Self {
             state: Mutex::new(state),
@@ -383,7 +393,7 @@ impl Api {
         pending.await
     }
 
-    /// Waits until no change is under way whose future was dropped.
+    /// Waits until no change is under way whose future was dropped, and the outbox has been told of its end.
     ///
     /// Such a change cannot be withdrawn once it has left, and while its request is being repeated nothing tells of it yet, events included. Who
     /// is about to do the same again, and looks first whether it was done, waits for this before looking. The retry deadline bounds it.
@@ -397,7 +407,7 @@ impl Api {
             let mut settled = std::pin::pin!(cell.settled.notified());
             // Before the look, so that no end in between is missed.
             settled.as_mut().enable();
-            if !cell.lock().lane.has_orphaned_change() {
+            if !cell.lock().is_unsettled() {
                 break;
             }
             settled.await;
@@ -436,7 +446,7 @@ impl Api {
                 state.lane.close();
                 pump::deliver(&mut state)
             };
-            let _proof = delivered.tell(self.shared());
+            let _proof = delivered.tell(self.shared(), which);
             cell.wake.notify_one();
             loop {
                 let idle = cell.idle.notified();

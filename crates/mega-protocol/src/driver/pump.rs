@@ -119,7 +119,7 @@ fn next_step(shared: &Shared, which: Which) -> Step {
         };
         (step, delivered, settled)
     };
-    let proof = delivered.tell(shared);
+    let proof = delivered.tell(shared, which);
     if settled {
         shared.cell(which).settled.notify_waiters();
     }
@@ -169,19 +169,36 @@ pub(super) fn deliver(state: &mut LaneState) -> Delivered {
         };
         left.notices.push(notice);
     }
+    if !left.ended.is_empty() {
+        state.telling = state.telling.saturating_add(1);
+    }
     left
+}
+
+/// Ends of changes that are being told; when this is dropped they are.
+struct Telling<'a>(&'a LaneCell);
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        {
+            let mut state = self.0.lock();
+            state.telling = state.telling.saturating_sub(1);
+        }
+        self.0.settled.notify_waiters();
+    }
 }
 
 impl Delivered {
     /// Tells the outbox first, then those who wait, then the observer, who may use the handle. Outbox and observer are not called while a panic
     /// unwinds: a second one would end the process. Returns a demanded proof of work.
-    pub(super) fn tell(self, shared: &Shared) -> Option<HashcashChallenge> {
+    pub(super) fn tell(self, shared: &Shared, which: Which) -> Option<HashcashChallenge> {
         let unwinding = std::thread::panicking();
-        if !(self.ended.is_empty() || unwinding)
-            && let Some(outbox) = shared.outbox()
-        {
-            for (request, changes) in &self.ended {
-                outbox.ended(*request, changes);
+        if !self.ended.is_empty() {
+            let _telling = Telling(shared.cell(which));
+            if let Some(outbox) = shared.outbox().filter(|_| !unwinding) {
+                for (request, changes) in &self.ended {
+                    outbox.ended(*request, changes);
+                }
             }
         }
         for (waiter, result) in self.answers {
@@ -281,7 +298,7 @@ impl Drop for PumpGuard<'_> {
                 state.lane.abandon();
                 deliver(&mut state)
             };
-            let _ = delivered.tell(self.shared);
+            let _ = delivered.tell(self.shared, self.which);
         }
         cell.idle.notify_waiters();
         cell.settled.notify_waiters();

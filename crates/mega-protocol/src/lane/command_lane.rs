@@ -133,6 +133,12 @@ impl CommandLane {
         })
     }
 
+    /// Whether [`poll_event`](Self::poll_event) has the end of a change to tell.
+    pub fn has_end_to_tell(&self) -> bool {
+        let mut events = self.events.iter();
+        events.any(|event| matches!(event, LaneEvent::Ended { .. }))
+    }
+
     /// Whether there is nothing to do and nothing to wait for.
     pub fn is_idle(&self) -> bool {
         self.queue.is_empty() && self.resubmitted.is_empty() && self.flight.is_none()

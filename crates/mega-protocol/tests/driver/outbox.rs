@@ -194,32 +194,39 @@ async fn a_batch_that_was_not_executed_and_goes_into_another_one_is_noted_again(
 }
 
 #[tokio::test(start_paused = true)]
-async fn can_2_the_end_of_a_change_that_was_given_up_is_told_as_such() {
-    let (api, transport, book) = booked(false, 1);
-    let (answer, answered) = tokio::sync::oneshot::channel::<()>();
-    transport.then(|_| {
-        Box::pin(async move {
-            answered.await.unwrap();
-            let body = mega_protocol::Body::from_bytes("[\"1\"]");
-            Ok(mega_protocol::HttpResponse::new(
-                200,
-                Default::default(),
-                body,
-            ))
-        })
-    });
-    let change = api.submit(delete()).unwrap();
-    while transport.count() == 0 {
-        tokio::task::yield_now().await;
+async fn can_2_the_end_of_a_change_that_was_given_up_is_told_as_such_before_anybody_who_waits_for_it_goes_on()
+ {
+    // Whoever comes while the answer is on its way through finds it at each of its stations.
+    for turns in 0..40 {
+        let (api, transport, book) = booked(false, 1);
+        let (answer, answered) = tokio::sync::oneshot::channel::<()>();
+        transport.then(|_| {
+            Box::pin(async move {
+                answered.await.unwrap();
+                let body = mega_protocol::Body::from_bytes("[\"1\"]");
+                Ok(mega_protocol::HttpResponse::new(
+                    200,
+                    Default::default(),
+                    body,
+                ))
+            })
+        });
+        let change = api.submit(delete()).unwrap();
+        while transport.count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        drop(change);
+        answer.send(()).unwrap();
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        api.orphans_settled().await;
+        let told = book.take();
+        let Some((_, ended @ Told::Ended(..))) = told.last() else {
+            panic!("after {turns} turns: {told:?}");
+        };
+        assert_eq!(outcomes(ended), [(0, ChangeOutcome::Done, true)]);
     }
-    drop(change);
-    answer.send(()).unwrap();
-    api.orphans_settled().await;
-    let told = book.take();
-    assert_eq!(
-        outcomes(&told.last().unwrap().1),
-        [(0, ChangeOutcome::Done, true)]
-    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,30 +1,107 @@
 //! The remote folders of an upload: found where they are, made where they are missing.
 
 use mega_protocol::NodeHandle;
+use tokio::sync::watch;
 
 use super::dirs::{DirId, Dirs};
-use super::report::{FolderReport, Outcome};
 use super::scan::raw_name;
 use super::upload::UploadFolder;
-use crate::error::Result;
+use crate::Target;
+use crate::error::{Error, ErrorKind, Result};
 use crate::node::{Node, SHOWN};
 
+/// The remote folders for the local ones, by the numbers of those: the ones that were there, and the ones that are being made meanwhile.
+pub(super) struct Folders {
+    there: Vec<Option<NodeHandle>>,
+    made: watch::Sender<Option<Vec<Option<NodeHandle>>>>,
+}
+
+/// Where a remote folder is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whereabouts {
+    There(NodeHandle),
+    /// It is being made.
+    Coming,
+    /// It could not be made.
+    Missing,
+}
+
+impl Folders {
+    fn new(there: Vec<Option<NodeHandle>>) -> Self {
+        Self {
+            there,
+            made: watch::Sender::new(None),
+        }
+    }
+
+    /// Where this one is at the moment.
+    pub(super) fn look(&self, id: DirId) -> Whereabouts {
+        if let Some(there) = self.there.get(id).copied().flatten() {
+            return Whereabouts::There(there);
+        }
+        match &*self.made.borrow() {
+            None => Whereabouts::Coming,
+            Some(made) => match made.get(id).copied().flatten() {
+                Some(made) => Whereabouts::There(made),
+                None => Whereabouts::Missing,
+            },
+        }
+    }
+
+    /// Whether nothing is being made.
+    pub(super) fn are_made(&self) -> bool {
+        self.made.borrow().is_some()
+    }
+
+    /// This one, once it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if it could not be made.
+    pub(super) async fn wait(&self, id: DirId) -> Result<NodeHandle> {
+        // The sender lies beside, so it cannot be gone.
+        let mut made = self.made.subscribe();
+        drop(made.wait_for(Option::is_some).await);
+        match self.look(id) {
+            Whereabouts::There(folder) => Ok(folder),
+            _ => Err(not_made()),
+        }
+    }
+
+    /// All of them, when what was missing has been made as far as it could be.
+    pub(super) fn all(&self) -> Vec<Option<NodeHandle>> {
+        let made = self.made.borrow();
+        made.clone().unwrap_or_else(|| self.there.clone())
+    }
+}
+
+/// The error for a file whose folder is not there.
+pub(super) fn not_made() -> Error {
+    Error::new(ErrorKind::NotFound, "its folder could not be made")
+}
+
 impl UploadFolder {
-    /// The remote folders for the local ones. All that is missing is made with as few requests as possible.
+    /// The remote folders as far as they are there. `top` is the one that was asked for; in a dry run nothing that is missing is coming.
+    pub(super) fn folders(&self, top: Option<NodeHandle>, dirs: &Dirs) -> Folders {
+        let folders = Folders::new(self.known_folders(top, dirs));
+        if self.options.dry_run || folders.there.iter().all(Option::is_some) {
+            folders.made.send_replace(Some(folders.there.clone()));
+        }
+        folders
+    }
+
+    /// Makes the remote folders that are missing, the top one too, with as few requests as possible, and says which could not be made.
+    ///
+    /// # Errors
+    ///
+    /// If the top folder could not be made.
     pub(super) async fn make_folders(
         &self,
-        top: Option<NodeHandle>,
         dirs: &Dirs,
-        report: &mut FolderReport,
-    ) -> Result<Vec<Option<NodeHandle>>> {
-        let before = self.known_folders(top, dirs);
-        let missing = before.iter().filter(|folder| folder.is_none()).count();
-        if self.options.dry_run || missing == 0 {
-            let top_missing = usize::from(top.is_none());
-            let made = missing.saturating_sub(top_missing);
-            report.folders_created = u64::try_from(made).unwrap_or(u64::MAX);
-            return Ok(before);
-        }
+        folders: &Folders,
+    ) -> Result<Vec<(DirId, Error)>> {
+        let before = &folders.there;
+        let top = before.first().copied().flatten();
         // A path that is made brings everything above it along, so only those at the end are asked for.
         let mut is_above = vec![false; dirs.len()];
         for (parent, _) in (1..dirs.len()).filter_map(|id| dirs.entry(id)) {
@@ -32,21 +109,48 @@ impl UploadFolder {
                 *slot = true;
             }
         }
-        let ends: Vec<DirId> = (1..dirs.len())
+        let mut ends: Vec<DirId> = (1..dirs.len())
             .filter(|id| is_above.get(*id) == Some(&false) && before.get(*id) == Some(&None))
             .collect();
-        let paths: Vec<String> = ends.iter().map(|id| self.remote_path(dirs, *id)).collect();
+        // Whatever becomes of the others, the top one has a result of its own.
+        let start = match (&top, &self.target) {
+            (None, Target::Path(path)) => {
+                ends.insert(0, 0);
+                path.as_str()
+            }
+            _ => "",
+        };
+        let path = |id: &DirId| format!("{start}/{}", self.remote_path(dirs, *id));
+        let paths: Vec<String> = ends.iter().map(path).collect();
         let made = self.client.ensure_dirs(top, &paths).await;
+        let mut failures = Vec::new();
+        let mut top = top;
         for (id, made) in ends.into_iter().zip(made) {
-            if let (Err(error), Some((parent, name))) = (made, dirs.entry(id)) {
-                let shown = dirs.shown(parent, name);
-                report.add(shown, 0, Outcome::Failed(error.during("upload")));
+            match made {
+                Ok(made) if id == 0 => top = Some(made),
+                Ok(_) => {}
+                Err(error) if id == 0 => return Err(error),
+                Err(error) => failures.push((id, error)),
             }
         }
         let after = self.known_folders(top, dirs);
-        let still = after.iter().filter(|folder| folder.is_none()).count();
-        report.folders_created = u64::try_from(missing.saturating_sub(still)).unwrap_or(u64::MAX);
-        Ok(after)
+        folders.made.send_replace(Some(after));
+        Ok(failures)
+    }
+
+    /// How many folders below the top one were made, or would be.
+    pub(super) fn created(&self, folders: &Folders) -> u64 {
+        let missing = |all: &[Option<NodeHandle>]| {
+            let below = all.iter().skip(1);
+            below.filter(|folder| folder.is_none()).count()
+        };
+        let still = if self.options.dry_run {
+            0
+        } else {
+            missing(&folders.all())
+        };
+        let created = missing(&folders.there).saturating_sub(still);
+        u64::try_from(created).unwrap_or(u64::MAX)
     }
 
     /// The remote folders that are there, by the numbers of the local ones.

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::future::IntoFuture;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -25,12 +26,13 @@ use super::filter::Filter;
 use super::names::journal_target;
 use super::options::{Options, common_options};
 use super::put::{Arrived, Made, New};
+use super::remote_dirs::{Folders, Whereabouts, not_made};
 use super::report::{FolderReport, Outcome};
 use super::same::{Likeness, likeness};
 use super::scan::{Scan, ScannedFile, raw_name, scan};
 use super::side_by_side::side_by_side;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fs::OnConflict;
+use crate::fs::{OnConflict, in_one_request};
 use crate::node::Node;
 use crate::{Client, Target};
 
@@ -38,7 +40,7 @@ impl Client {
     /// Uploads a local folder with everything in it. The target names the remote folder itself, which is
     /// made if it is not there; if it is, what is new and changed is added to it.
     ///
-    /// Many files travel at once; nodes are made many at a time. A file that fails does not stop the others;
+    /// Many files travel at once, small ones while their folders are made; nodes are made many at a time. A file that fails does not stop the others;
     /// the report says what became of each. Files that are there and are the same are not transferred again:
     /// same size, same modification time, same samples of the content as in the fingerprint. A file that
     /// changed becomes a new version. Symbolic links and special files are left out.
@@ -89,7 +91,7 @@ impl Client {
 pub struct UploadFolder {
     pub(super) client: Client,
     local: PathBuf,
-    target: Target,
+    pub(super) target: Target,
     pub(super) conflict: OnConflict,
     journal: Option<PathBuf>,
     pub(super) options: Options,
@@ -133,14 +135,23 @@ impl UploadFolder {
             self.options.progress.clone(),
         );
         let dry_run = self.options.dry_run;
-        let (scanned, mut report) = blocking(move || {
+        let scanning = blocking(move || {
             let mut report = FolderReport {
                 dry_run,
                 ..FolderReport::default()
             };
             scan(&local, &filter, &progress, &mut report).map(|scanned| (scanned, report))
-        })
-        .await??;
+        });
+        // What is there is compared with what is here, and an earlier run that was stopped may have made nodes that the tree does not show yet.
+        let seeing = async {
+            match dry_run {
+                true => Ok(()),
+                false => self.client.catch_up().await,
+            }
+        };
+        let (scanned, seen) = tokio::join!(scanning, seeing);
+        let (scanned, mut report) = scanned??;
+        seen?;
         let Scan { dirs, files } = scanned;
         let bytes = files
             .iter()
@@ -149,22 +160,34 @@ impl UploadFolder {
             .progress
             .expect(u64::try_from(files.len()).unwrap_or(u64::MAX), bytes);
 
-        if !self.options.dry_run {
-            // What is there is compared with what is here, and an earlier run that was stopped may have made nodes that the tree does not show yet.
-            self.client.catch_up().await?;
-        }
-        let top = self.top().await?;
         let dirs = Arc::new(dirs);
-        let folders = self.make_folders(top, &dirs, &mut report).await?;
+        let folders = self.folders(self.top()?, &dirs);
+        // Commands that can leave at the same time travel together: the addresses of many files, the nodes of a round.
+        let moving = self.move_files(&dirs, files, &folders, &mut report);
+        in_one_request(self.client.api().clone(), moving).await?;
+        report.folders_created = self.created(&folders);
+        if self.options.delete_extraneous && report.failed().next().is_none() {
+            self.remove_extraneous(&dirs, &folders.all(), &mut report)
+                .await;
+        }
+        Ok(report)
+    }
 
+    /// Sends what has to be sent, while the folders that are missing are made, and makes nodes of it.
+    async fn move_files(
+        &self,
+        dirs: &Arc<Dirs>,
+        files: Vec<ScannedFile>,
+        folders: &Folders,
+        report: &mut FolderReport,
+    ) -> Result<()> {
         let limits = self.client.transfers().limits();
-        let job = |file: ScannedFile| {
-            let (dirs, folders) = (&dirs, &folders);
-            async move {
-                let step = self.file(&file, dirs, folders).await;
-                (file, step)
-            }
+        let job = |file: ScannedFile| async move {
+            let step = self.file(&file, dirs, folders).await;
+            (file, step)
         };
+        let mut making = pin!(self.make_folders(dirs, folders));
+        let mut all_made = folders.are_made();
         let mut sending = side_by_side(limits, files, |file| file.stamp.size, job);
         // What has arrived waits here while earlier ones are made into nodes; the more arrives meanwhile,
         // the more goes into the next round.
@@ -175,17 +198,28 @@ impl UploadFolder {
         let mut again = FuturesUnordered::new();
         let mut refusals: HashMap<(DirId, OsString), u32> = HashMap::new();
         loop {
-            let full = waiting.len() >= LARGEST_ROUND;
+            // Nothing comes any more that a round could wait for.
+            let full = waiting.len() >= LARGEST_ROUND || all_sent;
             if !waiting.is_empty() && putting.len() < ROUNDS && (full || putting.is_empty()) {
                 let round = waiting.split_off(waiting.len().saturating_sub(LARGEST_ROUND));
                 putting.push(Box::pin(self.put(round)));
             }
-            if all_sent && waiting.is_empty() && putting.is_empty() && again.is_empty() {
-                break;
+            let idle = waiting.is_empty() && putting.is_empty() && again.is_empty();
+            if all_made && all_sent && idle {
+                return Ok(());
             }
             // Rounds are few, so they come first.
             tokio::select! {
                 biased;
+                made = &mut making, if !all_made => {
+                    all_made = true;
+                    for (id, error) in made? {
+                        if let Some((parent, name)) = dirs.entry(id) {
+                            let failed = Outcome::Failed(error.during("upload"));
+                            report.add(dirs.shown(parent, name), 0, failed);
+                        }
+                    }
+                }
                 Some(round) = putting.next(), if !putting.is_empty() => {
                     for (file, made) in round {
                         let outcome = match made {
@@ -202,27 +236,20 @@ impl UploadFolder {
                                 Outcome::Failed(refused.during("upload"))
                             }
                         };
-                        self.note(&mut report, &dirs, &file, outcome);
+                        self.note(report, dirs, &file, outcome);
                     }
                 }
                 Some((file, step)) = again.next(), if !again.is_empty() => {
-                    waiting.extend(self.arrived(&mut report, &dirs, file, step));
+                    waiting.extend(self.arrived(report, dirs, file, step));
                 }
                 sent = sending.next(), if !all_sent => match sent {
                     None => all_sent = true,
                     Some((file, step)) => {
-                        waiting.extend(self.arrived(&mut report, &dirs, file, step));
+                        waiting.extend(self.arrived(report, dirs, file, step));
                     }
                 },
             }
         }
-        drop(again);
-        drop(sending);
-        drop(putting);
-        if self.options.delete_extraneous && report.failed().next().is_none() {
-            self.remove_extraneous(&dirs, &folders, &mut report).await;
-        }
-        Ok(report)
     }
 
     /// Takes up a file that has been sent; what needs no node is noted.
@@ -258,46 +285,122 @@ impl UploadFolder {
         );
     }
 
-    /// The remote top folder; made if it is not there. `None` in a dry run in which it is not.
-    async fn top(&self) -> Result<Option<NodeHandle>> {
-        match self.client.folder_node(&self.target) {
-            Ok(node) => Ok(Some(node.handle())),
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            Err(_) if self.options.dry_run => Ok(None),
-            Err(missing) => match &self.target {
-                Target::Path(path) => {
-                    let made = self
-                        .client
-                        .ensure_dirs(None, std::slice::from_ref(path))
-                        .await;
-                    made.into_iter().next().transpose()
-                }
-                Target::Handle(_) => Err(missing),
-            },
+    /// The remote top folder. `None` if it is not there and can be made.
+    fn top(&self) -> Result<Option<NodeHandle>> {
+        match (self.client.folder_node(&self.target), &self.target) {
+            (Ok(node), _) => Ok(Some(node.handle())),
+            (Err(error), _) if error.kind() != ErrorKind::NotFound => Err(error),
+            (Err(_), Target::Path(_)) => Ok(None),
+            (Err(_), Target::Handle(_)) if self.options.dry_run => Ok(None),
+            (Err(missing), Target::Handle(_)) => Err(missing),
         }
     }
 
     /// Decides what becomes of a file and sends it if it has to be sent.
-    async fn file(
+    async fn file(&self, file: &ScannedFile, dirs: &Arc<Dirs>, folders: &Folders) -> Result<Step> {
+        let path = dirs.path(file.folder, &file.name);
+        let raw = raw_name(self.options.names, &file.name);
+        let small = file.stamp.size <= TransferLimits::SMALL_FILE;
+        let known = match folders.look(file.folder) {
+            Whereabouts::There(folder) => Some(folder),
+            Whereabouts::Missing if self.options.dry_run => return Ok(Step::Done(Outcome::New)),
+            Whereabouts::Missing => return Err(not_made()),
+            // What a small one costs is round trips, so it travels while its folder is made. A large one would be much to send in vain.
+            Whereabouts::Coming if small => None,
+            Whereabouts::Coming => Some(folders.wait(file.folder).await?),
+        };
+        let compared = match known {
+            Some(folder) => self.compare(file, dirs, folder, &raw).await?,
+            None => ControlFlow::Continue(Outcome::New),
+        };
+        let outcome = match compared {
+            ControlFlow::Continue(outcome) => outcome,
+            ControlFlow::Break(done) => return Ok(Step::Done(done)),
+        };
+        let opening = {
+            let (dirs, id, name, path) = (
+                Arc::clone(dirs),
+                file.folder,
+                file.name.clone(),
+                path.clone(),
+            );
+            blocking(move || {
+                let failed = |error| local_error("the local file cannot be read", &path, error);
+                let dir = dirs.open(id).map_err(failed)?;
+                let file = dir.open_file(&name).map_err(failed)?;
+                let stamp = Stamp::of(&file.metadata().map_err(failed)?);
+                Ok::<_, Error>(LocalFile {
+                    path,
+                    file: Arc::new(file),
+                    stamp,
+                })
+            })
+        };
+        let shared = self.client.transfers();
+        // The file is opened while its address is asked for. Larger ones may go on with what an earlier run has sent, under its address.
+        let (opened, address) = if small {
+            let asking = shared.wire().upload_address(file.stamp.size);
+            tokio::try_join!(async { opening.await? }, async { Ok(Some(asking.await)) })?
+        } else {
+            (opening.await??, None)
+        };
+        let (modified, size) = (unix_time(opened.stamp.modified), opened.stamp.size);
+        let address = address.filter(|_| size == file.stamp.size);
+        let mut source = Source::File(opened);
+        let meter = Meter::new(&self.options.progress);
+        let mut journal = None;
+        let mut resumed = None;
+        if let (Some(journals), Source::File(local), Some(folder)) = (&self.journal, &source, known)
+            && size > TransferLimits::SMALL_FILE
+        {
+            let target = journal_target(folder, &raw);
+            let open = self
+                .client
+                .upload_journal(journals.clone(), local.same(), target);
+            let (opened, earlier) = open.await?;
+            (journal, resumed) = (Some(opened), earlier);
+        }
+        if let (Some(journal), Some(resumed), Some(folder)) = (&journal, &resumed, known)
+            && self.client.made_before(folder, resumed).is_some()
+        {
+            journal.remove();
+            meter.complete(size);
+            return Ok(Step::Done(outcome));
+        }
+        let sent = send(
+            shared,
+            &mut source,
+            modified,
+            &meter,
+            journal.as_ref(),
+            resumed,
+            address,
+        );
+        let sent = sent.await?;
+        let folder = match known {
+            Some(folder) => folder,
+            None => folders.wait(file.folder).await?,
+        };
+        let new = New {
+            sent,
+            raw,
+            journal,
+            meter,
+        };
+        Ok(Step::Arrived(folder, new, outcome))
+    }
+
+    /// Compares a file with what is in the remote folder under its name. It goes on if the file is to be sent, and says as what.
+    async fn compare(
         &self,
         file: &ScannedFile,
         dirs: &Arc<Dirs>,
-        folders: &[Option<NodeHandle>],
-    ) -> Result<Step> {
-        let path = dirs.path(file.folder, &file.name);
-        let raw = raw_name(self.options.names, &file.name);
-        let folder = match folders.get(file.folder).copied().flatten() {
-            Some(folder) => folder,
-            None if self.options.dry_run => return Ok(Step::Done(Outcome::New)),
-            None => {
-                return Err(Error::new(
-                    ErrorKind::NotFound,
-                    "its folder could not be made",
-                ));
-            }
-        };
-        let there = self.client.children_named(folder, &raw);
+        folder: NodeHandle,
+        raw: &[u8],
+    ) -> Result<ControlFlow<Outcome, Outcome>> {
         let mut outcome = Outcome::New;
+        let path = dirs.path(file.folder, &file.name);
+        let there = self.client.children_named(folder, raw);
         for node in there.iter().filter(|node| node.is_file()) {
             outcome = Outcome::Changed;
             let alike = self.alike(file, dirs, node).await?;
@@ -322,73 +425,21 @@ impl UploadFolder {
                 && !self.options.dry_run
                 && file.stamp.size > TransferLimits::SMALL_FILE
             {
-                let target = journal_target(folder, &raw);
+                let target = journal_target(folder, raw);
                 let forgotten = self.client.forget_upload(journals.clone(), path, target);
                 forgotten.await;
             }
-            return Ok(Step::Done(done));
+            return Ok(ControlFlow::Break(done));
         }
-        let checked = self.client.check_name(folder, &raw, self.conflict);
+        let checked = self.client.check_name(folder, raw, self.conflict);
         checked.map_err(|error| error.about(path.display().to_string()))?;
         if self.conflict == OnConflict::KeepBoth {
             outcome = Outcome::New;
         }
-        if self.options.dry_run {
-            return Ok(Step::Done(outcome));
-        }
-        let opened = {
-            let (dirs, id, name) = (Arc::clone(dirs), file.folder, file.name.clone());
-            blocking(move || {
-                let failed = |error| local_error("the local file cannot be read", &path, error);
-                let dir = dirs.open(id).map_err(failed)?;
-                let file = dir.open_file(&name).map_err(failed)?;
-                let stamp = Stamp::of(&file.metadata().map_err(failed)?);
-                Ok::<_, Error>(LocalFile {
-                    path,
-                    file: Arc::new(file),
-                    stamp,
-                })
-            })
-            .await??
-        };
-        let (modified, size) = (unix_time(opened.stamp.modified), opened.stamp.size);
-        let mut source = Source::File(opened);
-        let meter = Meter::new(&self.options.progress);
-        let (journal, resumed) = match (&self.journal, &source) {
-            (Some(journals), Source::File(local)) if size > TransferLimits::SMALL_FILE => {
-                let target = journal_target(folder, &raw);
-                let open = self
-                    .client
-                    .upload_journal(journals.clone(), local.same(), target);
-                let (journal, resumed) = open.await?;
-                (Some(journal), resumed)
-            }
-            _ => (None, None),
-        };
-        if let (Some(journal), Some(resumed)) = (&journal, &resumed)
-            && self.client.made_before(folder, resumed).is_some()
-        {
-            journal.remove();
-            meter.complete(size);
-            return Ok(Step::Done(outcome));
-        }
-        let shared = self.client.transfers();
-        let sent = send(
-            shared,
-            &mut source,
-            modified,
-            &meter,
-            journal.as_ref(),
-            resumed,
-        );
-        let sent = sent.await?;
-        let new = New {
-            sent,
-            raw,
-            journal,
-            meter,
-        };
-        Ok(Step::Arrived(folder, new, outcome))
+        Ok(match self.options.dry_run {
+            true => ControlFlow::Break(outcome),
+            false => ControlFlow::Continue(outcome),
+        })
     }
 
     async fn alike(&self, file: &ScannedFile, dirs: &Arc<Dirs>, node: &Node) -> Result<Likeness> {

@@ -80,7 +80,7 @@ pub async fn upload_machine(input: &[u8]) {
     let progress = Progress::new();
     progress.expect(1, size);
     let meter = Meter::new(&progress);
-    let sent = send(&shared, &mut source, 0, &meter, None, None);
+    let sent = send(&shared, &mut source, 0, &meter, None, None, None);
     match within_a_day(sent).await {
         Ok(sent) => {
             let stored = host.stored_under(&sent.token);
