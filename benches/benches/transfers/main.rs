@@ -236,7 +236,7 @@ trait InFlight {
 impl InFlight for TransferLimits {
     /// The default, see [`TransferLimits::requests_at_once`].
     fn requests_in_flight(&self) -> u64 {
-        128
+        192
     }
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 ///
 /// The defaults follow the threat model (LIM-10, LIM-12): four files at once over four connections
 /// each, and 64 MiB of buffers whatever happens. Small files count less than large ones, since
-/// what they cost is round trips: hundreds of them are on their way at once, over at most 128 connections.
+/// what they cost is round trips: hundreds of them are on their way at once, over at most 192 connections (96 on Apple's systems,
+/// where a process may have 256 files and connections open unless it asks for more).
 ///
 /// ```
 /// use mega_client::TransferLimits;
@@ -28,6 +29,13 @@ pub struct TransferLimits {
     sync: bool,
 }
 
+/// Each may have a file open beside.
+const REQUESTS_AT_ONCE: usize = if cfg!(target_vendor = "apple") {
+    96
+} else {
+    192
+};
+
 /// What to do when the transfer quota is used up (HTTP status 509; api-and-transfers 7.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -46,7 +54,7 @@ impl Default for TransferLimits {
             connections_per_file: 4,
             files_at_once: 4,
             small_files_at_once: 512,
-            requests_at_once: 128,
+            requests_at_once: REQUESTS_AT_ONCE,
             buffer_bytes: 64 << 20,
             memory_bytes: 1 << 30,
             attempts: 6,
@@ -85,7 +93,7 @@ impl TransferLimits {
     }
 
     /// How many requests to storage hosts all transfers of the client have in flight together, downloads and uploads counted
-    /// apart; at least 1.
+    /// apart; at least 1. Each may need two of the files and connections that the system lets the process have open.
     #[must_use]
     pub fn requests_at_once(mut self, count: usize) -> Self {
         self.requests_at_once = count.clamp(1, 4096);
@@ -93,8 +101,8 @@ impl TransferLimits {
     }
 
     /// The most bytes that all transfers of the client hold in buffers together. At least 2 MiB: a
-    /// chunk has up to 1 MiB and one more is needed to work ahead. Open [writers](crate::Client::writer) need up to 8 MiB each, also while nobody
-    /// writes to them.
+    /// chunk has up to 1 MiB and one more is needed to work ahead. Open [writers](crate::Client::writer) need up to 8 MiB each, or
+    /// half of it all where a file may have one connection only, also while nobody writes to them.
     #[must_use]
     pub fn buffer_bytes(mut self, bytes: usize) -> Self {
         self.buffer_bytes = bytes.max(2 << 20);

@@ -334,14 +334,7 @@ impl<'a> Flight<'a> {
 
     fn answered(&mut self, answer: &Answer) {
         self.unanswered.remove(&answer.offset);
-        // Larger requests as long as they are quick; each connection still has several to come.
-        if answer.took < QUICK {
-            let most = largest_part(self.shared);
-            self.part_len = self.part_len.saturating_mul(2).min(most);
-        } else if answer.took > SLOW {
-            self.part_len = (self.part_len / 2).max(SMALLEST_PART);
-        }
-        self.part_len = self.part_len.max(SMALLEST_PART);
+        self.part_len = next_len(self.part_len, answer.took, largest_part(self.shared));
     }
 
     /// All parts are answered and none brought the token: its reply was lost, so the last part is
@@ -357,9 +350,30 @@ impl<'a> Flight<'a> {
     }
 }
 
-/// The longest part that the buffers of this moment allow; a chunk is the least.
+/// How long the next part is after one was answered: longer as long as answers are quick, so that less of the time goes into waiting for them.
+fn next_len(len: u64, took: Duration, most: u64) -> u64 {
+    let next = if took < AT_ONCE {
+        // What does not lie in the processor's caches any more takes longer to make than an answer that comes at once.
+        len.saturating_mul(2).min(most).min(CACHED_PART)
+    } else if took < QUICK {
+        len.saturating_mul(2).min(most)
+    } else if took > SLOW {
+        len / 2
+    } else {
+        len
+    };
+    next.max(SMALLEST_PART)
+}
+
+/// The longest part that the buffers of this moment allow; a chunk is the least. Every part waits for its answer, so the fewer
+/// travel at once the longer they may be; one more is made meanwhile.
 fn largest_part(shared: &Shared) -> u64 {
-    let share = u64::try_from(shared.limits().buffers() / 8).unwrap_or(LARGEST_PART);
+    let limits = shared.limits();
+    let held = match limits.connections() {
+        few @ 0..4 => few.saturating_add(1),
+        _ => 8,
+    };
+    let share = u64::try_from(limits.buffers() / held).unwrap_or(LARGEST_PART);
     share.clamp(SMALLEST_PART, LARGEST_PART)
 }
 
@@ -423,8 +437,42 @@ fn too_early() -> Failure {
 const LOOK: Duration = Duration::from_millis(250);
 const FIRST_PART: u64 = 2 << 20;
 const SMALLEST_PART: u64 = 1 << 20;
-const LARGEST_PART: u64 = 8 << 20;
+/// The longest part where answers come at once.
+const CACHED_PART: u64 = 8 << 20;
+const AT_ONCE: Duration = Duration::from_millis(20);
+/// The official client's limit, too (src/raid.cpp `nextNPosForConnection`).
+const LARGEST_PART: u64 = 32 << 20;
 const QUICK: Duration = Duration::from_millis(500);
 const SLOW: Duration = Duration::from_secs(4);
 /// Hosts answer -4 above 256 MiB.
 const LARGEST_GAP: u64 = 192 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn after(len: u64, answers: &[u64], most: u64) -> u64 {
+        let millis = |millis: &u64| Duration::from_millis(*millis);
+        answers
+            .iter()
+            .map(millis)
+            .fold(len, |len, took| next_len(len, took, most))
+    }
+
+    #[test]
+    fn parts_grow_while_answers_are_quick_and_shrink_when_they_are_slow() {
+        assert_eq!(after(2 * MIB, &[50; 9], 32 * MIB), 32 * MIB);
+        assert_eq!(after(2 * MIB, &[50; 9], 21 * MIB), 21 * MIB);
+        assert_eq!(
+            after(2 * MIB, &[5; 9], 32 * MIB),
+            8 * MIB,
+            "nothing is waited for"
+        );
+        assert_eq!(after(2 * MIB, &[5; 9], 3 * MIB), 3 * MIB);
+        assert_eq!(after(32 * MIB, &[1000, 4000], 32 * MIB), 32 * MIB);
+        assert_eq!(after(32 * MIB, &[4001, 5000], 32 * MIB), 8 * MIB);
+        assert_eq!(after(2 * MIB, &[5000; 5], 32 * MIB), MIB);
+    }
+}
