@@ -1,7 +1,10 @@
 //! The remote folders of an upload: found where they are, made where they are missing.
 
+use std::pin::pin;
+use std::sync::OnceLock;
+
 use mega_protocol::NodeHandle;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::dirs::{DirId, Dirs};
 use super::scan::raw_name;
@@ -13,7 +16,9 @@ use crate::node::{Node, SHOWN};
 /// The remote folders for the local ones, by the numbers of those: the ones that were there, and the ones that are being made meanwhile.
 pub(super) struct Folders {
     there: Vec<Option<NodeHandle>>,
-    made: watch::Sender<Option<Vec<Option<NodeHandle>>>>,
+    made: OnceLock<Vec<Option<NodeHandle>>>,
+    /// Wakes those who wait in the order in which they came.
+    told: Notify,
 }
 
 /// Where a remote folder is.
@@ -30,8 +35,15 @@ impl Folders {
     fn new(there: Vec<Option<NodeHandle>>) -> Self {
         Self {
             there,
-            made: watch::Sender::new(None),
+            made: OnceLock::new(),
+            told: Notify::new(),
         }
+    }
+
+    fn tell(&self, made: Vec<Option<NodeHandle>>) {
+        // They are made once.
+        let _ = self.made.set(made);
+        self.told.notify_waiters();
     }
 
     /// Where this one is at the moment.
@@ -39,7 +51,7 @@ impl Folders {
         if let Some(there) = self.there.get(id).copied().flatten() {
             return Whereabouts::There(there);
         }
-        match &*self.made.borrow() {
+        match self.made.get() {
             None => Whereabouts::Coming,
             Some(made) => match made.get(id).copied().flatten() {
                 Some(made) => Whereabouts::There(made),
@@ -50,7 +62,7 @@ impl Folders {
 
     /// Whether nothing is being made.
     pub(super) fn are_made(&self) -> bool {
-        self.made.borrow().is_some()
+        self.made.get().is_some()
     }
 
     /// This one, once it is there.
@@ -59,9 +71,15 @@ impl Folders {
     ///
     /// [`ErrorKind::NotFound`] if it could not be made.
     pub(super) async fn wait(&self, id: DirId) -> Result<NodeHandle> {
-        // The sender lies beside, so it cannot be gone.
-        let mut made = self.made.subscribe();
-        drop(made.wait_for(Option::is_some).await);
+        loop {
+            let mut told = pin!(self.told.notified());
+            // From here on it is not missed.
+            told.as_mut().enable();
+            if self.are_made() {
+                break;
+            }
+            told.await;
+        }
         match self.look(id) {
             Whereabouts::There(folder) => Ok(folder),
             _ => Err(not_made()),
@@ -70,8 +88,7 @@ impl Folders {
 
     /// All of them, when what was missing has been made as far as it could be.
     pub(super) fn all(&self) -> Vec<Option<NodeHandle>> {
-        let made = self.made.borrow();
-        made.clone().unwrap_or_else(|| self.there.clone())
+        self.made.get().unwrap_or(&self.there).clone()
     }
 }
 
@@ -85,7 +102,7 @@ impl UploadFolder {
     pub(super) fn folders(&self, top: Option<NodeHandle>, dirs: &Dirs) -> Folders {
         let folders = Folders::new(self.known_folders(top, dirs));
         if self.options.dry_run || folders.there.iter().all(Option::is_some) {
-            folders.made.send_replace(Some(folders.there.clone()));
+            folders.tell(folders.there.clone());
         }
         folders
     }
@@ -134,7 +151,7 @@ impl UploadFolder {
             }
         }
         let after = self.known_folders(top, dirs);
-        folders.made.send_replace(Some(after));
+        folders.tell(after);
         Ok(failures)
     }
 
