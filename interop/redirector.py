@@ -45,70 +45,62 @@ def pipe(source, sink):
 
 def serve(target_port, certificate, key):
     """Starts the redirector; the result is its port. It ends with the process."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    context.set_alpn_protocols(["http/1.1"])
+    context = tls(certificate, key)
 
     def connection(client):
-        try:
-            head = b""
-            while b"\r\n\r\n" not in head:
-                data = client.recv(1 << 16)
-                if not data:
-                    return
-                head += data
-            method, address = head.split(b" ")[:2]
-            if method == b"CONNECT":
-                if address != f"{HOST}:443".encode():
-                    client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
-                    return
-                client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-                client = context.wrap_socket(client, server_side=True)
-                head = b""
-            elif not address.startswith(f"http://127.0.0.1:{target_port}/".encode()):
-                client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+        head = b""
+        while b"\r\n\r\n" not in head:
+            data = client.recv(1 << 16)
+            if not data:
                 return
-            server = socket.create_connection(("127.0.0.1", target_port))
-            server.sendall(head)
-            threading.Thread(target=pipe, args=(server, client), daemon=True).start()
-            pipe(client, server)
-            server.close()
-        except OSError:
-            pass
-        finally:
-            client.close()
+            head += data
+        method, address = head.split(b" ")[:2]
+        if method == b"CONNECT" and address == f"{HOST}:443".encode():
+            client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            lead(context.wrap_socket(client, server_side=True), target_port)
+        elif method != b"CONNECT" and address.startswith(f"http://127.0.0.1:{target_port}/".encode()):
+            lead(client, target_port, head)
+        else:
+            client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 
     return listen(connection)
 
 
 def front(target_port, certificate, key):
     """TLS before the server, for clients that speak nothing else; the result is its port. It ends with the process."""
+    context = tls(certificate, key)
+    return listen(lambda client: lead(context.wrap_socket(client, server_side=True), target_port))
+
+
+def tls(certificate, key):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     context.set_alpn_protocols(["http/1.1"])
+    return context
 
-    def connection(client):
-        try:
-            client = context.wrap_socket(client, server_side=True)
-            server = socket.create_connection(("127.0.0.1", target_port))
-            threading.Thread(target=pipe, args=(server, client), daemon=True).start()
-            pipe(client, server)
-            server.close()
-        except OSError:
-            pass
-        finally:
-            client.close()
 
-    return listen(connection)
+def lead(client, target_port, head=b""):
+    """Passes on what comes between a client and the server until one of them ends; `head` has come already."""
+    with client, socket.create_connection(("127.0.0.1", target_port)) as server:
+        server.sendall(head)
+        threading.Thread(target=pipe, args=(server, client), daemon=True).start()
+        pipe(client, server)
 
 
 def listen(connection):
     """Gives every connection a thread of its own; the result is the port."""
 
+    def run(client):
+        with client:
+            try:
+                connection(client)
+            except OSError:
+                pass
+
     def accept():
         while True:
             client, _ = listener.accept()
-            threading.Thread(target=connection, args=(client,), daemon=True).start()
+            threading.Thread(target=run, args=(client,), daemon=True).start()
 
     listener = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=accept, daemon=True).start()

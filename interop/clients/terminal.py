@@ -66,7 +66,7 @@ class Megacli:
     def ask(self, line):
         """Runs a command; the result is what it says at once. What it starts may go on."""
         self.say(line)
-        # Of two lines that are there at once it may lose the first, so not before this one was taken.
+        # One after the other, so that what is said belongs to this one.
         self.wait(re.escape(line) + r"\r*\n")
         # The answer to a second one is known, and tells where that to the first ends.
         self.say("handles")

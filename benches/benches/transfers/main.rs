@@ -217,7 +217,7 @@ fn small(folder: &Path, files: u64) -> Fallible {
             );
             if latency > 0 {
                 // Each file is one request to storage, and so many are in flight at once.
-                let turns = files.div_ceil(TransferLimits::default().requests_in_flight());
+                let turns = files.div_ceil(TransferLimits::default().requests() as u64);
                 let bound = turns as f64 * latency as f64 / 1e3;
                 println!(
                     "    {:.1} times the {bound:.2} s that {turns} turns take",
@@ -227,17 +227,6 @@ fn small(folder: &Path, files: u64) -> Fallible {
         }
     }
     Ok(())
-}
-
-trait InFlight {
-    fn requests_in_flight(&self) -> u64;
-}
-
-impl InFlight for TransferLimits {
-    /// The default, see [`TransferLimits::requests_at_once`].
-    fn requests_in_flight(&self) -> u64 {
-        192
-    }
 }
 
 /// Medians of several costs.

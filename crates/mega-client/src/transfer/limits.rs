@@ -169,7 +169,9 @@ impl TransferLimits {
         self.small_files_at_once
     }
 
-    pub(crate) fn requests(&self) -> usize {
+    /// What [`requests_at_once`](Self::requests_at_once) has set.
+    #[must_use]
+    pub fn requests(&self) -> usize {
         self.requests_at_once
     }
 

@@ -215,17 +215,19 @@ pub(crate) fn hang_uploads(place: &Place) {
     place.server.faults().add(hang.skip(2).always());
 }
 
+/// Waits until both answers were taken and noted: two parts travel at once, so only then do two more leave, which hang.
+async fn two_answered(place: &Place, before: usize) {
+    while requests(place, Lane::Upload).len() < before + 4 {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Starts an upload that hangs and drops it when the server has some of it.
 pub(crate) async fn stop_upload(place: &Place, mega: &Client, local: &Path, state: &Path) {
+    let before = requests(place, Lane::Upload).len();
     hang_uploads(place);
     let mut upload = mega.upload(local, "/sent").resumable(state).into_future();
-    let sent = async {
-        while requests(place, Lane::Upload).len() < 2 {
-            tokio::task::yield_now().await;
-        }
-        // Head, two parts, two answers.
-        journal_grows(state, ".upload", 350).await;
-    };
+    let sent = two_answered(place, before);
     tokio::select! {
         done = &mut upload => panic!("it did not hang: {done:?}"),
         () = sent => {}
@@ -328,10 +330,7 @@ async fn f23_an_upload_goes_on_after_its_process_was_killed() {
     hang_uploads(&place);
     let test = "transfer_resume::f23_an_upload_goes_on_after_its_process_was_killed";
     let mut child = child(&place, test, folder.path()).spawn().unwrap();
-    while requests(&place, Lane::Upload).len() < before + 2 {
-        tokio::task::yield_now().await;
-    }
-    journal_grows(folder.path(), ".upload", 350).await;
+    two_answered(&place, before).await;
     child.kill().unwrap();
     child.wait().unwrap();
     place.server.faults().clear();
