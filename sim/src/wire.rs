@@ -148,9 +148,11 @@ impl Wire {
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         let lane = Lane::of(request.url.path_and_query());
         let fate = self.fate(lane, request.url.path_and_query());
+        let body = request.body.clone().into_bytes().await;
+        let body = body.map_err(|_| TransportError::new(TransportErrorKind::Reset))?;
         // Down to the last byte, keys and nonces included: two runs of one seed have the same history, or something else than the seed has a say.
-        let what = commands(&request.body, lane);
-        let bytes = fingerprint(request.url.path_and_query(), &request.body);
+        let what = commands(&body, lane);
+        let bytes = fingerprint(request.url.path_and_query(), &body);
         let mut line = format!("    {lane:?} {what}{bytes:016x}");
         if let Some(fault) = fate.fault {
             let _ = write!(line, " meets {fault:?}");
@@ -185,7 +187,7 @@ impl Wire {
         let asked = position_asked(request.url.path_and_query());
         let mut arriving = Arriving {
             wire: self,
-            request: Some(self.as_http(request, lane, fate.fault)),
+            request: Some(self.as_http(&request, body, lane, fate.fault)),
             anyway: fate.arrives_anyway && lane == Lane::Api,
         };
         tokio::time::sleep(fate.there).await;
@@ -226,7 +228,8 @@ impl Wire {
 
     fn as_http(
         &self,
-        request: HttpRequest,
+        request: &HttpRequest,
+        mut body: Bytes,
         lane: Lane,
         fault: Option<Fault>,
     ) -> http::Request<Bytes> {
@@ -236,7 +239,6 @@ impl Wire {
             (Some(Defect::PositionFirst), Lane::Events) => target = self.skip_ahead(&target),
             _ => {}
         }
-        let mut body = request.body.clone();
         if let (Some(Fault::Corrupt(place)), Lane::Upload) = (fault, lane) {
             body = corrupted(&body, place);
         }
@@ -251,7 +253,7 @@ impl Wire {
                 builder = builder.header(name, value);
             }
         }
-        request.progress.add(request.body.len() as u64);
+        request.progress.add(request.body.len());
         builder.body(body).unwrap_or_default()
     }
 

@@ -45,8 +45,8 @@ pub use command::{
 #[cfg(feature = "driver")]
 pub use driver::{
     Api, ApiBuilder, ApiNotice, Body, BoxFuture, EventStream, HashcashSolver, Hold, HttpRequest,
-    HttpResponse, LeavingBatch, Method, Outbox, PendingAnswer, RangeStream, SolverCancel, Storage,
-    Timeouts, Transport, UploadProgress,
+    HttpResponse, LeavingBatch, Method, Outbox, PendingAnswer, RangeStream, RequestBody,
+    RequestPieces, SolverCancel, Storage, Timeouts, Transport, UploadProgress,
 };
 pub use error::{Error, ErrorKind, ProofOfWorkError, Refusal};
 pub use handle::{

@@ -11,7 +11,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::driver::{
-    Body, BoxFuture, HttpRequest, HttpResponse, Method, Transport, UploadProgress,
+    Body, BoxFuture, HttpRequest, HttpResponse, Method, RequestBody, Transport, UploadProgress,
 };
 use crate::transport::{TransportError, TransportErrorKind};
 
@@ -215,20 +215,24 @@ impl Transport for ReqwestTransport {
 }
 
 /// A body that is counted while it goes out.
-fn counted(body: Bytes, progress: UploadProgress) -> reqwest::Body {
-    if body.len() <= PIECE {
+fn counted(body: RequestBody, progress: UploadProgress) -> reqwest::Body {
+    if let Some(body) = body.in_memory().filter(|body| body.len() <= PIECE) {
         progress.add(body.len() as u64);
-        return reqwest::Body::from(body);
+        return reqwest::Body::from(body.clone());
     }
-    let pieces = futures::stream::unfold(body, move |mut rest| {
+    let start = (body.into_pieces(), Bytes::new());
+    let pieces = futures::stream::unfold(start, move |(mut pieces, mut rest)| {
         let progress = progress.clone();
         async move {
-            if rest.is_empty() {
-                return None;
+            while rest.is_empty() {
+                rest = match pieces.next().await? {
+                    Ok(piece) => piece,
+                    Err(error) => return Some((Err(error), (pieces, rest))),
+                };
             }
             let piece = rest.split_to(rest.len().min(PIECE));
             progress.add(piece.len() as u64);
-            Some((Ok::<_, std::convert::Infallible>(piece), rest))
+            Some((Ok(piece), (pieces, rest)))
         }
     });
     reqwest::Body::wrap_stream(pieces)

@@ -62,7 +62,7 @@ impl Transport for Camera {
         Box::pin(async move {
             let (command, fate) = *self.watched.lock().unwrap();
             let text = format!("\"a\":\"{command}\"");
-            let body = request.body.clone();
+            let body = request.body.in_memory().cloned().unwrap_or_default();
             if command.is_empty() || !String::from_utf8_lossy(&body).contains(&text) {
                 return self.memory.request(request).await;
             }

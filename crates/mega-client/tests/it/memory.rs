@@ -59,9 +59,11 @@ impl Transport for Memory {
     fn request(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
             let target = request.url.path_and_query().to_owned();
+            let body = request.body.into_bytes().await;
+            let body = body.map_err(|_| TransportError::new(TransportErrorKind::Reset))?;
             self.asked.lock().unwrap().push(Asked {
                 target: target.clone(),
-                body: request.body.clone(),
+                body: body.clone(),
             });
             let method = match request.method {
                 Method::Get => http::Method::GET,
@@ -71,7 +73,7 @@ impl Transport for Memory {
             for (name, value) in request.headers.iter() {
                 asked = asked.header(name, value);
             }
-            let reply = self.service.answer(asked.body(request.body).unwrap()).await;
+            let reply = self.service.answer(asked.body(body).unwrap()).await;
             let answer = reply
                 .into_http()
                 .map_err(|_| TransportError::new(TransportErrorKind::Reset))?;

@@ -4,12 +4,15 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
+use tokio::time::Instant;
 
+use super::request_body::RequestBody;
 use crate::transport::{Headers, TransportError};
 use crate::url::ServerUrl;
 
@@ -86,7 +89,7 @@ pub struct HttpRequest {
     /// The headers. A length is not among them: the body has one.
     pub headers: Headers,
     /// The body.
-    pub body: Bytes,
+    pub body: RequestBody,
     /// Where the transport counts the bytes of the body that it has passed on.
     pub progress: UploadProgress,
 }
@@ -103,7 +106,7 @@ impl fmt::Debug for HttpRequest {
 
 impl HttpRequest {
     /// A request without headers.
-    pub fn new(method: Method, url: ServerUrl, body: impl Into<Bytes>) -> Self {
+    pub fn new(method: Method, url: ServerUrl, body: impl Into<RequestBody>) -> Self {
         Self {
             method,
             url,
@@ -117,17 +120,34 @@ impl HttpRequest {
 /// Counts the bytes of a request body on their way out. A transport that keeps it up lets a slow
 /// upload live as long as something moves.
 #[derive(Clone, Debug, Default)]
-pub struct UploadProgress(Arc<AtomicU64>);
+pub struct UploadProgress(Arc<Mutex<Moved>>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Moved {
+    bytes: u64,
+    last: Option<Instant>,
+}
 
 impl UploadProgress {
     /// Adds bytes that were passed on.
     pub fn add(&self, bytes: u64) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
+        let mut moved = self.lock();
+        moved.bytes = moved.bytes.saturating_add(bytes);
+        moved.last = Some(Instant::now());
     }
 
     /// How many bytes were passed on so far.
     pub fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.lock().bytes
+    }
+
+    /// How long ago the last of them were passed on; `None` if there were none yet.
+    pub fn since_last(&self) -> Option<Duration> {
+        self.lock().last.map(|last| last.elapsed())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Moved> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -10,6 +10,7 @@ mod inflate;
 mod outbox;
 mod pending;
 mod pump;
+mod request_body;
 mod solver;
 mod storage;
 
@@ -19,5 +20,6 @@ pub use events::EventStream;
 pub use http::{Body, BoxFuture, HttpRequest, HttpResponse, Method, Transport, UploadProgress};
 pub use outbox::{LeavingBatch, Outbox};
 pub use pending::PendingAnswer;
+pub use request_body::{RequestBody, RequestPieces};
 pub use solver::{HashcashSolver, SolverCancel};
 pub use storage::{RangeStream, Storage};

@@ -11,6 +11,7 @@ use futures::Stream;
 use super::api::Settings;
 use super::exchange::{next_piece, read_body, send};
 use super::http::{HttpRequest, HttpResponse, Method, UploadProgress};
+use super::request_body::RequestBody;
 use crate::error::Error;
 use crate::handle::AttributeHandle;
 use crate::storage::{
@@ -55,7 +56,30 @@ impl Storage {
         part: Bytes,
         progress: UploadProgress,
     ) -> Result<UploadReply, Error> {
-        let url = url.part(&self.settings.policy, offset, upload_checksum(&part))?;
+        let checksum = upload_checksum(&part);
+        self.upload_made_part(url, offset, checksum, part.into(), progress)
+            .await
+    }
+
+    /// Uploads a part that need not lie in memory: its checksum goes first, in the address, so whoever made that has seen all of it
+    /// before (see [`PartChecksum`](crate::storage::PartChecksum)).
+    ///
+    /// # Errors
+    ///
+    /// As [`upload_part`](Self::upload_part); what the maker of the body says is the source of an [`Error::Transport`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`upload_part`](Self::upload_part).
+    pub async fn upload_made_part(
+        &self,
+        url: &UploadUrl,
+        offset: u64,
+        checksum: [u8; 12],
+        part: RequestBody,
+        progress: UploadProgress,
+    ) -> Result<UploadReply, Error> {
+        let url = url.part(&self.settings.policy, offset, checksum)?;
         let mut request = self.request(Method::Post, url, part);
         request.progress = progress;
         let body = self.short_reply(request, SHORT_REPLY).await?;
@@ -156,7 +180,7 @@ impl Storage {
         Ok(found)
     }
 
-    fn request(&self, method: Method, url: ServerUrl, body: Bytes) -> HttpRequest {
+    fn request(&self, method: Method, url: ServerUrl, body: impl Into<RequestBody>) -> HttpRequest {
         let mut request = HttpRequest::new(method, url, body);
         request
             .headers

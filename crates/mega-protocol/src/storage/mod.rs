@@ -16,7 +16,7 @@ pub use file_attributes::{
     FileAttributeRecords, MAX_FILE_ATTRIBUTE, parse_file_attribute_handle, parse_file_attributes,
 };
 pub use upload::{
-    CHUNK_BOUNDARIES, UploadReply, UploadToken, chunk_boundary_at_or_after, is_chunk_boundary,
-    upload_checksum,
+    CHUNK_BOUNDARIES, PartChecksum, UploadReply, UploadToken, chunk_boundary_at_or_after,
+    is_chunk_boundary, upload_checksum,
 };
 pub use urls::{DownloadUrl, UploadUrl};

@@ -97,6 +97,47 @@ pub fn upload_checksum(part: &[u8]) -> [u8; 12] {
     sum
 }
 
+/// The checksum of a part that is seen piece by piece, from its first byte to its last.
+///
+/// ```
+/// use mega_protocol::storage::{PartChecksum, upload_checksum};
+///
+/// let mut checksum = PartChecksum::new();
+/// checksum.update(b"one piece, ");
+/// checksum.update(b"and another");
+/// assert_eq!(checksum.finish(), upload_checksum(b"one piece, and another"));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PartChecksum {
+    sum: [u8; 12],
+    /// How many bytes were seen, modulo twelve.
+    at: usize,
+}
+
+impl PartChecksum {
+    /// The checksum of nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, piece: &[u8]) {
+        let folded = upload_checksum(piece);
+        let places = (0..12).map(|place| (place + self.at) % 12);
+        for (place, byte) in places.zip(folded) {
+            if let Some(to) = self.sum.get_mut(place) {
+                *to ^= byte;
+            }
+        }
+        self.at = (self.at + piece.len() % 12) % 12;
+    }
+
+    /// The checksum of all that was seen.
+    pub fn finish(self) -> [u8; 12] {
+        self.sum
+    }
+}
+
 /// The chunk boundaries below 4.5 MiB; every further one is 1 MiB later (api-and-transfers 6.2).
 pub const CHUNK_BOUNDARIES: [u64; 9] = [
     0, 131_072, 393_216, 786_432, 1_310_720, 1_966_080, 2_752_512, 3_670_016, LAST_SMALL,
@@ -182,6 +223,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn ul_3_the_checksum_of_pieces_is_that_of_the_whole(
+            pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..8),
+        ) {
+            let whole = pieces.concat();
+            let mut plain = [0u8; 12];
+            for (at, byte) in whole.iter().enumerate() {
+                plain[at % 12] ^= byte;
+            }
+            let mut checksum = PartChecksum::new();
+            for piece in &pieces {
+                checksum.update(piece);
+            }
+            prop_assert_eq!(checksum.finish(), plain);
+            prop_assert_eq!(upload_checksum(&whole), plain);
+        }
+
         #[test]
         fn the_next_boundary_is_one_and_the_nearest(offset in 0u64..20_000_000) {
             let next = chunk_boundary_at_or_after(offset);

@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use mega_protocol::commands::*;
 use mega_protocol::events::{ChannelEnd, Packet};
-use mega_protocol::storage::{ByteRange, StorageError};
-use mega_protocol::{ApiCode, Error, ErrorKind, NodeHandle, RetryPolicy, UploadProgress};
+use mega_protocol::storage::{ByteRange, StorageError, UploadReply, upload_checksum};
+use mega_protocol::{
+    ApiCode, Error, ErrorKind, NodeHandle, RequestBody, RetryPolicy, UploadProgress,
+};
 use mega_testserver::{Fault, Lane, TestServer};
 
 use crate::loopback::{packets_of, put_file, tree, upload};
@@ -301,6 +303,49 @@ async fn ul_3_upload_errors_are_never_taken_for_tokens() {
         .await
         .unwrap();
     upload(&api, &content).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn net_7_a_part_that_is_made_while_it_leaves_arrives_whole_or_not_at_all() {
+    let (_server, api) = signed_in().await;
+    let content = Bytes::from(vec![7; 300_000]);
+    let size = 300_000;
+    let address = api.send(FetchUploadAddress::new(size)).await.unwrap().reply;
+    let send = async |pieces: Vec<std::io::Result<Bytes>>, progress: &UploadProgress| {
+        let pieces = std::sync::Mutex::new(Some(pieces));
+        let body = RequestBody::from_pieces(size, move || {
+            futures::stream::iter(pieces.lock().unwrap().take().unwrap())
+        });
+        let (checksum, storage) = (upload_checksum(&content), api.storage());
+        let sent = storage.upload_made_part(&address, 0, checksum, body, progress.clone());
+        sent.await
+    };
+    let progress = UploadProgress::default();
+    assert_eq!(progress.since_last(), None);
+    let start = || Ok(content.slice(..200_000));
+    // Its maker gives up.
+    let given_up = vec![start(), Err(std::io::Error::other("the disk"))];
+    let error = send(given_up, &UploadProgress::default())
+        .await
+        .unwrap_err();
+    let mut causes = std::iter::successors(Some(&error as &dyn std::error::Error), |e| e.source());
+    assert!(
+        causes.any(|cause| cause.to_string().contains("the disk")),
+        "{error:?}"
+    );
+    // It is too short.
+    let short = send(vec![start()], &UploadProgress::default()).await;
+    assert!(matches!(short, Err(Error::Transport(_))), "{short:?}");
+    // It is not what the checksum says.
+    let other = vec![start(), Ok(vec![8; 100_000].into())];
+    let error = send(other, &UploadProgress::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity);
+    // After all that, whole.
+    let whole = vec![start(), Ok(content.slice(200_000..))];
+    let reply = send(whole, &progress).await.unwrap();
+    assert!(matches!(reply, UploadReply::Complete(_)));
+    assert_eq!(progress.bytes(), size);
+    assert!(progress.since_last().is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use mega_protocol::ServerUrl;
 use mega_protocol::storage::raid::PARTS;
 use mega_protocol::storage::upload_checksum;
 use mega_protocol::transport::{Headers, TransportError, TransportErrorKind};
@@ -146,8 +147,10 @@ fn token_of(number: u32) -> [u8; 36] {
 
 impl Transport for Host {
     fn request(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
-        let answer = self.lock().answer(&request);
         Box::pin(async move {
+            let body = request.body.into_bytes().await;
+            let body = body.map_err(|_| TransportError::new(TransportErrorKind::Reset))?;
+            let answer = self.lock().answer(&request.url, &body);
             // Nothing travels in no time.
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             match answer {
@@ -161,8 +164,8 @@ impl Transport for Host {
 type Answer = Option<Result<HttpResponse, TransportError>>;
 
 impl Inner {
-    fn answer(&mut self, request: &HttpRequest) -> Answer {
-        let url = request.url.as_str();
+    fn answer(&mut self, url: &ServerUrl, body: &Bytes) -> Answer {
+        let url = url.as_str();
         let path: Vec<&str> = url.split('/').skip(3).collect();
         match path.as_slice() {
             ["dl", name, range] => {
@@ -176,9 +179,9 @@ impl Inner {
                 let checksum = mega_crypto::base64::decode_array(checksum).expect("12 bytes");
                 let offset = offset.parse().expect("an offset");
                 let address = name.parse().expect("an address of ours");
-                self.upload(address, offset, checksum, &request.body)
+                self.upload(address, offset, checksum, body)
             }
-            _ => Some(self.command(&request.body)),
+            _ => Some(self.command(body)),
         }
     }
 

@@ -99,7 +99,7 @@ impl Wire {
         hit.then_some(plan.trouble)
     }
 
-    async fn exchange(&self, mut request: HttpRequest) -> Result<HttpResponse, TransportError> {
+    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         let target = request.url.path_and_query().to_owned();
         let lane = lane_of(&target);
         if self.lock().dead {
@@ -107,6 +107,8 @@ impl Wire {
         }
         // A request is on its way for a while: a cancelled one may be lost.
         tokio::time::sleep(Duration::from_millis(10)).await;
+        let body = request.body.into_bytes().await;
+        let mut body = body.map_err(|_| TransportError::new(TransportErrorKind::Reset))?;
         match self.trouble(lane) {
             None => {}
             Some(Trouble::Nobody(kind)) => return Err(TransportError::new(kind)),
@@ -124,15 +126,14 @@ impl Wire {
                 }
             }
             Some(Trouble::Flip) => {
-                let mut body = request.body.to_vec();
-                if let Some(byte) = body.get_mut(10) {
+                let mut wrong = body.to_vec();
+                if let Some(byte) = wrong.get_mut(10) {
                     *byte ^= 0x40;
                 }
-                request.body = body.into();
+                body = wrong.into();
             }
             Some(Trouble::Code(code)) => {
-                let batch: serde_json::Value =
-                    serde_json::from_slice(&request.body).unwrap_or_default();
+                let batch: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
                 for command in batch.as_array().into_iter().flatten() {
                     let name = command["a"].as_str().unwrap_or_default();
                     self.service.faults().add(Fault::command(name).code(code));
@@ -151,8 +152,8 @@ impl Wire {
         for (name, value) in request.headers.iter() {
             asked = asked.header(name, value);
         }
-        request.progress.add(request.body.len() as u64);
-        let reply = self.service.answer(asked.body(request.body).unwrap()).await;
+        request.progress.add(body.len() as u64);
+        let reply = self.service.answer(asked.body(body).unwrap()).await;
         tokio::time::sleep(Duration::from_millis(10)).await;
         deliver(reply).await
     }
