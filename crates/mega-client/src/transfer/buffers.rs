@@ -81,6 +81,11 @@ impl Buffers {
     ///
     /// Cancel safe: nothing is taken when the future is dropped.
     pub(crate) async fn take(&self, len: usize) -> Buffer {
+        self.granted(len, len).await
+    }
+
+    /// Waits for `len` bytes of the budget, and makes a buffer for `room` of them.
+    async fn granted(&self, len: usize, room: usize) -> Buffer {
         loop {
             let mut resized = pin!(self.shared.resized.notified());
             // From here on no change is missed.
@@ -96,9 +101,16 @@ impl Buffers {
                 () = resized => continue,
             };
             if let Some(permit) = self.shared.in_budget(permit) {
-                return self.hand_out(len, units, permit);
+                return self.hand_out(room, units, permit);
             }
         }
+    }
+
+    /// The right to so many bytes that lie elsewhere, once they fit into the budget.
+    ///
+    /// Cancel safe: nothing is taken when the future is dropped.
+    pub(crate) async fn reserve(&self, len: usize) -> Buffer {
+        self.granted(len, 0).await
     }
 
     /// A buffer, if it fits into the budget right now.
@@ -130,6 +142,11 @@ impl Buffers {
             permit,
             home: Arc::clone(&self.shared),
         }
+    }
+
+    /// The whole budget, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.shared.size().units.saturating_mul(UNIT)
     }
 
     /// The bytes that are handed out now.

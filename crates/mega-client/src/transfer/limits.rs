@@ -102,7 +102,7 @@ impl TransferLimits {
 
     /// The most bytes that all transfers of the client hold in buffers together. At least 2 MiB: a
     /// chunk has up to 1 MiB and one more is needed to work ahead. Open [writers](crate::Client::writer) need up to 8 MiB each, or
-    /// half of it all where a file may have one connection only, also while nobody writes to them.
+    /// three eighths of it all where a file may have one connection only, also while nobody writes to them.
     #[must_use]
     pub fn buffer_bytes(mut self, bytes: usize) -> Self {
         self.buffer_bytes = bytes.max(2 << 20);

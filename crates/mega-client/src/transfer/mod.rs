@@ -39,6 +39,7 @@ mod limits;
 mod local;
 mod open;
 mod pace;
+mod part_len;
 mod pipe;
 mod place;
 mod progress;
@@ -48,6 +49,7 @@ mod ranges;
 mod read;
 mod receipt;
 mod remote;
+mod reread;
 mod retry;
 mod same;
 mod save;
@@ -170,11 +172,12 @@ impl Shared {
 
     /// Waits until so many downloaded bytes may be taken.
     pub(crate) async fn pace_down(&self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.inner.down.wait(bytes, self.limits().down()).await;
     }
 
     /// Waits until so many bytes may be sent.
-    pub(crate) async fn pace_up(&self, bytes: usize) {
+    pub(crate) async fn pace_up(&self, bytes: u64) {
         self.inner.up.wait(bytes, self.limits().up()).await;
     }
 

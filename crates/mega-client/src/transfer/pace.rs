@@ -19,11 +19,10 @@ impl Pace {
     /// each time.
     ///
     /// Cancel safe: what was reserved is lost for the others, a moment at most.
-    pub(crate) async fn wait(&self, bytes: usize, per_second: Option<u64>) {
+    pub(crate) async fn wait(&self, bytes: u64, per_second: Option<u64>) {
         let Some(rate) = per_second.filter(|rate| *rate > 0) else {
             return;
         };
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let changed = self.changed.notified();
         let until = {
             let now = Instant::now();

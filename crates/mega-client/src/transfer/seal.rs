@@ -2,17 +2,19 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use mega_crypto::FileKey;
 use mega_crypto::content::{ChunkMac, CondensedMac, ContentCipher, ContentKey, chunk_at};
 use mega_crypto::fingerprint::{Crc, CrcBuilder};
+use mega_protocol::storage::PartChecksum;
 use tokio::io::AsyncReadExt;
 
 use super::buffers::{Buffer, Buffers};
 use super::local::{blocking, read_exact_at};
 use super::remote::file_key;
+use super::reread::{Reread, WINDOWS};
 use super::source::{BoxedReader, Source, source_changed, source_failed};
 use super::spool::macs;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,16 +23,52 @@ use crate::error::{Error, ErrorKind, Result};
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     pub(crate) offset: u64,
-    pub(crate) body: Bytes,
+    pub(crate) body: PartBody,
     /// The MACs of its chunks; none if the content was encrypted earlier.
     pub(crate) macs: Vec<ChunkMac>,
 }
 
+/// The ciphertext of a part.
+#[derive(Clone, Debug)]
+pub(crate) enum PartBody {
+    /// In memory.
+    Held(Bytes),
+    /// Made again from the source each time it is sent.
+    Reread(Arc<Reread>),
+}
+
 impl Part {
-    pub(crate) fn end(&self) -> u64 {
-        self.offset
-            .saturating_add(u64::try_from(self.body.len()).unwrap_or(u64::MAX))
+    /// How many bytes it has.
+    pub(crate) fn len(&self) -> u64 {
+        match &self.body {
+            PartBody::Held(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            PartBody::Reread(part) => part.len(),
+        }
     }
+
+    pub(crate) fn end(&self) -> u64 {
+        self.offset.saturating_add(self.len())
+    }
+}
+
+/// How long parts are made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lengths {
+    /// The part that is wanted, at most.
+    pub(crate) wanted: u64,
+    /// What may lie in memory as a whole.
+    pub(crate) held: u64,
+    /// What is worked on at a time of a part that may not.
+    pub(crate) window: u64,
+}
+
+/// The last chunk border at most `len` bytes after `start`, but at least one chunk later; or the end.
+pub(crate) fn border(start: u64, len: u64, end: u64) -> u64 {
+    let reach = start.saturating_add(len);
+    if reach >= end {
+        return end;
+    }
+    chunk_at(reach).offset.max(chunk_at(start).end()).min(end)
 }
 
 /// Reads a source once, from the first byte to the last, and gives encrypted parts. The MACs and the
@@ -115,19 +153,19 @@ impl Sealer {
         self.size
     }
 
-    /// Makes the next part, of whole chunks up to `len` bytes, but at least one chunk; an empty
+    /// Whether a part can be made a second time. Elsewhere than on Unix a file has one position, which the first reading needs.
+    pub(crate) fn can_reread(&self) -> bool {
+        cfg!(unix) && matches!(self.feed, Feed::File(_))
+    }
+
+    /// Makes the next part, of whole chunks up to the length that is wanted, but at least one chunk; an empty
     /// content has one empty part.
-    pub(crate) async fn next(mut self, len: u64, buffers: Buffers) -> Result<(Self, Part)> {
-        let reach = self.offset.saturating_add(len);
-        let end = if reach >= self.size {
-            self.size
-        } else {
-            chunk_at(reach)
-                .offset
-                .max(chunk_at(self.offset).end())
-                .min(self.size)
-        };
+    pub(crate) async fn next(mut self, lengths: Lengths, buffers: Buffers) -> Result<(Self, Part)> {
+        let end = border(self.offset, lengths.wanted, self.size);
         let wanted = end.saturating_sub(self.offset);
+        if wanted > lengths.held && self.can_reread() {
+            return self.look_through(end, lengths.window, buffers).await;
+        }
         let len = usize::try_from(wanted).unwrap_or(usize::MAX);
         let mut buffer = buffers.take(len).await;
         if let Feed::Stream(reader) = &mut self.feed {
@@ -152,6 +190,55 @@ impl Sealer {
             })
             .await?
         }
+    }
+
+    /// Makes a part that does not stay in memory: it will be read once more when it is sent.
+    async fn look_through(
+        mut self,
+        end: u64,
+        window: u64,
+        buffers: Buffers,
+    ) -> Result<(Self, Part)> {
+        let Feed::File(file) = &self.feed else {
+            return Err(Error::misuse("this source cannot be read twice"));
+        };
+        let (file, offset) = (Arc::clone(file), self.offset);
+        let mut checksum = PartChecksum::new();
+        let mut macs = Vec::new();
+        // Step by step: whoever drops this does not leave a thread behind that works on.
+        while self.offset < end {
+            let stop = border(self.offset, window, end);
+            let len = stop.saturating_sub(self.offset);
+            let buffer = buffers
+                .take(usize::try_from(len).unwrap_or(usize::MAX))
+                .await;
+            (self, checksum, macs) = blocking(move || {
+                let mut part = self.make(buffer, stop)?;
+                if let PartBody::Held(bytes) = &part.body {
+                    checksum.update(bytes);
+                }
+                macs.append(&mut part.macs);
+                Ok::<_, Error>((self, checksum, macs))
+            })
+            .await??;
+        }
+        let held = usize::try_from(window).unwrap_or(usize::MAX);
+        let reread = Reread {
+            file,
+            cipher: self.cipher.clone(),
+            range: offset..end,
+            macs: macs.clone(),
+            checksum: checksum.finish(),
+            window,
+            _held: buffers.reserve(held.saturating_mul(WINDOWS)).await,
+            failed: Mutex::default(),
+        };
+        let part = Part {
+            offset,
+            body: PartBody::Reread(Arc::new(reread)),
+            macs,
+        };
+        Ok((self, part))
     }
 
     /// Fills the buffer, unless a reader did, and encrypts it.
@@ -189,7 +276,7 @@ impl Sealer {
                 self.ended = end == self.size;
                 return Ok(Part {
                     offset,
-                    body: buffer.into_bytes(),
+                    body: PartBody::Held(buffer.into_bytes()),
                     macs: Vec::new(),
                 });
             }
@@ -206,7 +293,7 @@ impl Sealer {
         self.ended = end == self.size;
         Ok(Part {
             offset,
-            body: buffer.into_bytes(),
+            body: PartBody::Held(buffer.into_bytes()),
             macs: chunk_macs.as_slice().to_vec(),
         })
     }

@@ -18,9 +18,10 @@ use super::Shared;
 use super::buffers::Buffers;
 use super::journal::{Resumed, UploadJournal};
 use super::local::blocking;
+use super::part_len::{LARGEST_GAP, PartLen, Timing};
 use super::progress::Meter;
 use super::retry::{Failure, Remedy, Retry};
-use super::seal::{Part, Sealed, Sealer};
+use super::seal::{Lengths, Part, Sealed, Sealer};
 use super::source::Source;
 use super::wire::{PartReply, UploadToken, UploadUrl};
 use crate::error::{Error, ErrorKind, Result};
@@ -137,7 +138,7 @@ async fn attempt(
         shared,
         url: &url,
         meter,
-        part_len: FIRST_PART.min(largest_part(shared)),
+        part_len: PartLen::new(shared, sealer.can_reread()),
         unanswered: BTreeSet::new(),
     };
     let mut posts = FuturesUnordered::new();
@@ -158,9 +159,10 @@ async fn attempt(
             match idle.take_if(|sealer| !sealer.is_ended()) {
                 Some(sealer) => {
                     let part = earlier.as_ref().and_then(|earlier| earlier.part(&sealer));
-                    let len = part.unwrap_or(flight.part_len);
+                    let lengths = flight.part_len.next(shared, part);
                     let journal = journal.clone().filter(|_| part.is_none());
-                    making = Some(make(sealer, len, shared.buffers().clone(), journal).boxed());
+                    let buffers = shared.buffers().clone();
+                    making = Some(make(sealer, lengths, buffers, journal).boxed());
                 }
                 None if posts.is_empty() => break None,
                 None => {}
@@ -189,7 +191,7 @@ async fn attempt(
                     };
                     if there {
                         meter.part();
-                        meter.add(u64::try_from(part.body.len()).unwrap_or(u64::MAX));
+                        meter.add(part.len());
                         last = sealer.is_ended().then_some(part);
                     } else {
                         ready = Some(part);
@@ -225,11 +227,11 @@ async fn attempt(
 /// Makes the next part; and writes down which one it is before it can be sent.
 async fn make(
     sealer: Sealer,
-    len: u64,
+    lengths: Lengths,
     buffers: Buffers,
     journal: Option<Arc<UploadJournal>>,
 ) -> Result<(Sealer, Part)> {
-    let (sealer, part) = sealer.next(len, buffers).await?;
+    let (sealer, part) = sealer.next(lengths, buffers).await?;
     if let Some(journal) = journal {
         let (offset, macs) = (part.offset, part.macs.clone());
         blocking(move || journal.sealed(offset, &macs))
@@ -282,7 +284,7 @@ type Making = Pin<Box<dyn Future<Output = Result<(Sealer, Part)>> + Send>>;
 /// A part that was answered.
 struct Answer {
     offset: u64,
-    took: Duration,
+    timing: Timing,
     reply: PartReply,
 }
 
@@ -291,7 +293,7 @@ struct Flight<'a> {
     shared: &'a Shared,
     url: &'a UploadUrl,
     meter: &'a Meter,
-    part_len: u64,
+    part_len: PartLen,
     /// Where the parts start that have no answer yet.
     unanswered: BTreeSet<u64>,
 }
@@ -300,9 +302,10 @@ impl<'a> Flight<'a> {
     /// Storage hosts refuse parts too far ahead of the earliest one missing (api-and-transfers 6.2).
     fn may_send(&self, in_flight: usize, part: &Part) -> bool {
         let earliest = self.unanswered.first().copied().unwrap_or(part.offset);
-        // As many as are allowed at this moment.
-        in_flight < self.shared.limits().connections()
-            && part.end().saturating_sub(earliest) <= LARGEST_GAP
+        // As many as are allowed at this moment. One that travels alone leaves no gap, however long it is.
+        in_flight == 0
+            || in_flight < self.shared.limits().connections()
+                && part.end().saturating_sub(earliest) <= LARGEST_GAP
     }
 
     /// Sends one part until it has an answer; always the same bytes (UL-4).
@@ -310,20 +313,21 @@ impl<'a> Flight<'a> {
         let (shared, url, meter) = (self.shared, self.url, self.meter);
         async move {
             let mut retry = Retry::new(shared.limits());
+            let mut again = false;
             loop {
-                let start = Instant::now();
                 let failure = match post_once(shared, url, &part, meter).await {
-                    Ok(reply) => {
+                    Ok((reply, timing)) => {
                         meter.part();
-                        let took = start.elapsed();
+                        let timing = Timing { again, ..timing };
                         return Ok(Answer {
                             offset: part.offset,
-                            took,
+                            timing,
                             reply,
                         });
                     }
                     Err(failure) => failure,
                 };
+                again = true;
                 match failure.remedy {
                     Remedy::Again => retry.pause(failure).await?,
                     _ => return Err(failure),
@@ -334,47 +338,19 @@ impl<'a> Flight<'a> {
 
     fn answered(&mut self, answer: &Answer) {
         self.unanswered.remove(&answer.offset);
-        self.part_len = next_len(self.part_len, answer.took, largest_part(self.shared));
+        self.part_len.answered(self.shared, answer.timing);
     }
 
     /// All parts are answered and none brought the token: its reply was lost, so the last part is
     /// sent once more (api-and-transfers 6.6).
     async fn ask_again(&self, part: Part) -> Result<UploadToken, Failure> {
         // Its bytes count once.
-        let len = u64::try_from(part.body.len()).unwrap_or(u64::MAX);
-        self.meter.take_back(len);
+        self.meter.take_back(part.len());
         match self.post(part).await?.reply {
             PartReply::Complete(token) => Ok(token),
             PartReply::Received => Err(no_token()),
         }
     }
-}
-
-/// How long the next part is after one was answered: longer as long as answers are quick, so that less of the time goes into waiting for them.
-fn next_len(len: u64, took: Duration, most: u64) -> u64 {
-    let next = if took < AT_ONCE {
-        // What does not lie in the processor's caches any more takes longer to make than an answer that comes at once.
-        len.saturating_mul(2).min(most).min(CACHED_PART)
-    } else if took < QUICK {
-        len.saturating_mul(2).min(most)
-    } else if took > SLOW {
-        len / 2
-    } else {
-        len
-    };
-    next.max(SMALLEST_PART)
-}
-
-/// The longest part that the buffers of this moment allow; a chunk is the least. Every part waits for its answer, so the fewer
-/// travel at once the longer they may be; one more is made meanwhile.
-fn largest_part(shared: &Shared) -> u64 {
-    let limits = shared.limits();
-    let held = match limits.connections() {
-        few @ 0..4 => few.saturating_add(1),
-        _ => 8,
-    };
-    let share = u64::try_from(limits.buffers() / held).unwrap_or(LARGEST_PART);
-    share.clamp(SMALLEST_PART, LARGEST_PART)
 }
 
 /// Sends one part once. Its bytes count as they leave, and not at all if it fails.
@@ -383,9 +359,10 @@ async fn post_once(
     url: &UploadUrl,
     part: &Part,
     meter: &Meter,
-) -> Result<PartReply, Failure> {
-    let len = u64::try_from(part.body.len()).unwrap_or(u64::MAX);
-    shared.pace_up(part.body.len()).await;
+) -> Result<(PartReply, Timing), Failure> {
+    let start = Instant::now();
+    let len = part.len();
+    shared.pace_up(len).await;
     let leaving = UploadProgress::default();
     let mut counted = Counted { meter, bytes: 0 };
     let sent = shared.wire().post(url, part, leaving.clone());
@@ -397,9 +374,14 @@ async fn post_once(
             () = tokio::time::sleep(LOOK) => counted.reach(leaving.bytes().min(len)),
         }
     };
+    let timing = Timing {
+        took: start.elapsed(),
+        waited: leaving.since_last().unwrap_or_default(),
+        again: false,
+    };
     counted.reach(len);
     counted.bytes = 0;
-    Ok(reply)
+    Ok((reply, timing))
 }
 
 /// Bytes of a part that were counted; taken back if the part comes to nothing.
@@ -435,44 +417,3 @@ fn too_early() -> Failure {
 
 /// How often the bytes of a part on its way are looked at.
 const LOOK: Duration = Duration::from_millis(250);
-const FIRST_PART: u64 = 2 << 20;
-const SMALLEST_PART: u64 = 1 << 20;
-/// The longest part where answers come at once.
-const CACHED_PART: u64 = 8 << 20;
-const AT_ONCE: Duration = Duration::from_millis(20);
-/// The official client's limit, too (src/raid.cpp `nextNPosForConnection`).
-const LARGEST_PART: u64 = 32 << 20;
-const QUICK: Duration = Duration::from_millis(500);
-const SLOW: Duration = Duration::from_secs(4);
-/// Hosts answer -4 above 256 MiB.
-const LARGEST_GAP: u64 = 192 << 20;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MIB: u64 = 1 << 20;
-
-    fn after(len: u64, answers: &[u64], most: u64) -> u64 {
-        let millis = |millis: &u64| Duration::from_millis(*millis);
-        answers
-            .iter()
-            .map(millis)
-            .fold(len, |len, took| next_len(len, took, most))
-    }
-
-    #[test]
-    fn parts_grow_while_answers_are_quick_and_shrink_when_they_are_slow() {
-        assert_eq!(after(2 * MIB, &[50; 9], 32 * MIB), 32 * MIB);
-        assert_eq!(after(2 * MIB, &[50; 9], 21 * MIB), 21 * MIB);
-        assert_eq!(
-            after(2 * MIB, &[5; 9], 32 * MIB),
-            8 * MIB,
-            "nothing is waited for"
-        );
-        assert_eq!(after(2 * MIB, &[5; 9], 3 * MIB), 3 * MIB);
-        assert_eq!(after(32 * MIB, &[1000, 4000], 32 * MIB), 32 * MIB);
-        assert_eq!(after(32 * MIB, &[4001, 5000], 32 * MIB), 8 * MIB);
-        assert_eq!(after(2 * MIB, &[5000; 5], 32 * MIB), MIB);
-    }
-}

@@ -197,6 +197,12 @@ pub(crate) fn source_changed(expected: u64, actual: u64) -> Error {
     )
 }
 
+/// The error for a source that is read a second time and is not what it was (UL-4).
+pub(crate) fn changed_between() -> Error {
+    let text = "the content changed while it was read: it is not the same the second time";
+    Error::new(ErrorKind::SourceChanged, text)
+}
+
 /// The error for a source that fails.
 pub(crate) fn source_failed(error: io::Error) -> Error {
     Error::io("the content to upload cannot be read", error).with_kind(ErrorKind::Io)

@@ -16,7 +16,7 @@ use super::gate::{Gate, Place};
 use super::raid::SixParts;
 use super::remote::RemoteFile;
 use super::retry::{Failure, Remedy, over_quota};
-use super::seal::Part;
+use super::seal::{Part, PartBody};
 use crate::error::{Error, ErrorKind, Result};
 use crate::{Client, send};
 
@@ -156,10 +156,25 @@ impl Wire {
         progress: UploadProgress,
     ) -> Result<PartReply, Failure> {
         let _turn = self.uploads.enter().await;
-        let sent = self
-            .storage
-            .upload_part(url, part.offset, part.body.clone(), progress)
-            .await;
+        let sent = match &part.body {
+            PartBody::Held(bytes) => {
+                let bytes = bytes.clone();
+                self.storage
+                    .upload_part(url, part.offset, bytes, progress)
+                    .await
+            }
+            PartBody::Reread(reread) => {
+                let (checksum, body) = (reread.checksum, reread.body());
+                let sent = self
+                    .storage
+                    .upload_made_part(url, part.offset, checksum, body, progress)
+                    .await;
+                if let Some(error) = reread.failure() {
+                    return Err(error.into());
+                }
+                sent
+            }
+        };
         match sent {
             Ok(UploadReply::Accepted) => Ok(PartReply::Received),
             Ok(UploadReply::Complete(token)) => Ok(PartReply::Complete(token)),

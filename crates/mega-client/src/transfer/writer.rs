@@ -29,7 +29,7 @@ impl Client {
     /// The target and what happens when its name is taken are as for [`upload`](Self::upload): a file of that name
     /// stays as an older version. Nothing is ever appended; see [`Capabilities::append`](crate::Capabilities::append).
     ///
-    /// A writer whose file is not written on holds what its next part needs, 2 MiB at first and up to 8 MiB later (up to 32 where a file
+    /// A writer whose file is not written on holds what its next part needs, 2 MiB at first and up to 8 MiB later (up to 24 where a file
     /// may have fewer than four connections), of the [memory](crate::TransferLimits::buffer_bytes) of all transfers: with as many open writers as fill it, everything else waits for them.
     ///
     /// ```

@@ -62,6 +62,8 @@ mod transfer_download_faults;
 mod transfer_folder_requests;
 mod transfer_folder_rules;
 mod transfer_folders;
+#[cfg(unix)]
+mod transfer_long_parts;
 mod transfer_places;
 mod transfer_proofs;
 mod transfer_raid;

@@ -256,7 +256,12 @@ impl<S: Sink> Fetch<'_, S> {
         let mut todo = lock(&self.todo);
         let left = todo.iter().map(length).fold(0_u64, u64::saturating_add);
         let connections = u64::try_from(self.limits.connections()).unwrap_or(1).max(1);
-        let share = (left / connections / 2).clamp(self.limits.window_len(), LONGEST_REQUEST);
+        // One connection has nobody to end with.
+        let share = match connections {
+            1 => left,
+            _ => left / connections / 2,
+        };
+        let share = share.clamp(self.limits.window_len(), LONGEST_REQUEST);
         let front = todo.front_mut()?;
         let start = front.start;
         let end = self.border(start, share).min(front.end);
@@ -306,5 +311,5 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// No request asks for more: a failing one does not block a connection for ever.
-const LONGEST_REQUEST: u64 = 64 << 20;
+/// No request asks for more. Each costs a round trip in which nothing comes; one that breaks off goes on where it was.
+const LONGEST_REQUEST: u64 = 512 << 20;

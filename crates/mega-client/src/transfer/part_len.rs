@@ -1,0 +1,205 @@
+//! How long the parts of an upload are.
+
+use std::time::Duration;
+
+use super::Shared;
+use super::reread::WINDOWS;
+use super::seal::Lengths;
+
+/// How a part fared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timing {
+    /// From its first byte to its answer.
+    pub(crate) took: Duration,
+    /// From its last byte to its answer.
+    pub(crate) waited: Duration,
+    /// Whether it was not the first time that it was sent.
+    pub(crate) again: bool,
+}
+
+/// The length that the parts of one upload have come to.
+#[derive(Debug)]
+pub(crate) struct PartLen {
+    len: u64,
+    /// Whether a part may be longer than what may lie in memory.
+    can_reread: bool,
+}
+
+impl PartLen {
+    /// For an upload that begins.
+    pub(crate) fn new(shared: &Shared, can_reread: bool) -> Self {
+        Self {
+            len: FIRST_PART.min(largest_held(shared)),
+            can_reread,
+        }
+    }
+
+    /// How long the next part is made, unless an earlier run has made it.
+    pub(crate) fn next(&self, shared: &Shared, made_earlier: Option<u64>) -> Lengths {
+        Lengths {
+            wanted: made_earlier.unwrap_or(self.len),
+            held: largest_held(shared),
+            window: window_len(shared),
+        }
+    }
+
+    /// Learns from a part that was answered.
+    pub(crate) fn answered(&mut self, shared: &Shared, timing: Timing) {
+        let held = largest_held(shared);
+        let longest = match self.can_reread {
+            true => largest_reread(shared).max(held),
+            false => held,
+        };
+        self.len = next_len(self.len, timing, held, longest);
+    }
+}
+
+/// How long the next part is after one was answered: longer as long as answers are quick, so that less of the time goes into waiting for them.
+/// Up to `held` it lies in memory. Beyond, up to `longest`, it has to be made twice: only where much of the time is waiting is that worth it.
+fn next_len(len: u64, timing: Timing, held: u64, longest: u64) -> u64 {
+    let Timing {
+        took,
+        waited,
+        again,
+    } = timing;
+    let next = if again {
+        // Where a part can fail, less is to be lost with it.
+        (len / 2).min(held)
+    } else if took < AT_ONCE {
+        // What does not lie in the processor's caches any more takes longer to make than an answer that comes at once.
+        len.saturating_mul(2).min(held).min(CACHED_PART)
+    } else if took < QUICK {
+        let most = if waited > took / 8 {
+            longest
+        } else if waited > took / 16 {
+            len.max(held)
+        } else {
+            held
+        };
+        let times = if waited > took / 2 { 4 } else { 2 };
+        len.saturating_mul(times).min(most)
+    } else if took > SLOW {
+        len / 2
+    } else {
+        len.min(longest)
+    };
+    next.max(SMALLEST_PART)
+}
+
+/// The longest part that lies in memory as a whole, as the buffers of this moment allow; a chunk is the least. Every part waits for its
+/// answer, so the fewer travel at once the longer they may be; one more is made meanwhile.
+fn largest_held(shared: &Shared) -> u64 {
+    let limits = shared.limits();
+    let share = match limits.connections() {
+        few @ 0..4 => shared.buffers().size() / few.saturating_add(1),
+        _ => limits.buffers() / 8,
+    };
+    let share = u64::try_from(share).unwrap_or(LARGEST_HELD);
+    share.clamp(SMALLEST_PART, LARGEST_HELD)
+}
+
+/// The longest part that is made twice: what is on its way at once stays below the gap that hosts allow.
+fn largest_reread(shared: &Shared) -> u64 {
+    let limits = shared.limits();
+    match u64::try_from(limits.connections()) {
+        // Where the rate is bounded, nothing is won.
+        _ if limits.up().is_some() => 0,
+        Ok(0 | 1) => LARGEST_ALONE,
+        Ok(several) => LARGEST_GAP / several,
+        Err(_) => 0,
+    }
+}
+
+/// How much of such a part is made at a time. Several chunks at once take much less time than one after the other, so it is rather fewer
+/// parts that travel than shorter windows.
+fn window_len(shared: &Shared) -> u64 {
+    let size = u64::try_from(shared.buffers().size()).unwrap_or(u64::MAX);
+    // Those on their way, the next one, and one that is looked through.
+    let parts = shared.limits().connections().saturating_add(2);
+    let windows = u64::try_from(parts.saturating_mul(WINDOWS)).unwrap_or(u64::MAX);
+    let share = (size / windows).max(SHORT_WINDOW).min(size / 4);
+    share.clamp(
+        SMALLEST_PART,
+        shared.limits().window_len().max(SMALLEST_PART),
+    )
+}
+
+/// Hosts answer -4 above 256 MiB.
+pub(crate) const LARGEST_GAP: u64 = 192 << 20;
+const FIRST_PART: u64 = 2 << 20;
+const SMALLEST_PART: u64 = 1 << 20;
+/// The longest part where answers come at once.
+const CACHED_PART: u64 = 8 << 20;
+const AT_ONCE: Duration = Duration::from_millis(20);
+/// The official client's limit for a part, too (src/raid.cpp `nextNPosForConnection`).
+const LARGEST_HELD: u64 = 32 << 20;
+/// What is sent again if a part that travels alone fails; hosts take a whole file in one (api-and-transfers 6.2).
+const LARGEST_ALONE: u64 = 256 << 20;
+const SHORT_WINDOW: u64 = 2 << 20;
+const QUICK: Duration = Duration::from_millis(500);
+const SLOW: Duration = Duration::from_secs(4);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    /// What parts come to that wait so long for their answers, of so long in all, in milliseconds.
+    fn after(len: u64, answers: &[(u64, u64)], held: u64, longest: u64) -> u64 {
+        answers.iter().fold(len, |len, (waited, took)| {
+            let timing = Timing {
+                took: Duration::from_millis(*took),
+                waited: Duration::from_millis(*waited),
+                again: false,
+            };
+            next_len(len, timing, held, longest)
+        })
+    }
+
+    #[test]
+    fn parts_grow_while_answers_are_quick_and_shrink_when_they_are_slow() {
+        let (held, longest) = (32 * MIB, 32 * MIB);
+        assert_eq!(after(2 * MIB, &[(10, 50); 9], held, longest), 32 * MIB);
+        assert_eq!(after(2 * MIB, &[(10, 50); 9], 21 * MIB, 21 * MIB), 21 * MIB);
+        assert_eq!(
+            after(2 * MIB, &[(5, 5); 9], held, longest),
+            8 * MIB,
+            "nothing is waited for"
+        );
+        assert_eq!(after(2 * MIB, &[(5, 5); 9], 3 * MIB, 3 * MIB), 3 * MIB);
+        let slow = [(50, 1000), (50, 4000)];
+        assert_eq!(after(32 * MIB, &slow, held, longest), 32 * MIB);
+        let slower = [(50, 4001), (50, 5000)];
+        assert_eq!(after(32 * MIB, &slower, held, longest), 8 * MIB);
+        assert_eq!(after(2 * MIB, &[(50, 5000); 5], held, longest), MIB);
+    }
+
+    #[test]
+    fn parts_are_made_twice_only_where_much_of_the_time_is_waiting() {
+        let (held, longest) = (8 * MIB, 100 * MIB);
+        // Most of it: quickly there.
+        assert_eq!(after(2 * MIB, &[(50, 60)], held, longest), 8 * MIB);
+        assert_eq!(after(2 * MIB, &[(50, 60); 3], held, longest), 100 * MIB);
+        // A fifth, a tenth, a twentieth.
+        assert_eq!(after(8 * MIB, &[(50, 250)], held, longest), 16 * MIB);
+        assert_eq!(after(8 * MIB, &[(50, 450)], held, longest), 8 * MIB);
+        assert_eq!(after(64 * MIB, &[(50, 450)], held, longest), 64 * MIB);
+        assert_eq!(after(64 * MIB, &[(20, 450)], held, longest), 8 * MIB);
+        // Where it cannot be made twice it never is, and where that has become impossible it ends.
+        assert_eq!(after(8 * MIB, &[(50, 60); 9], held, held), 8 * MIB);
+        assert_eq!(after(64 * MIB, &[(50, 800)], held, held), 8 * MIB);
+    }
+
+    #[test]
+    fn after_a_failure_parts_are_short_again() {
+        let timing = Timing {
+            took: Duration::from_millis(60),
+            waited: Duration::from_millis(50),
+            again: true,
+        };
+        assert_eq!(next_len(100 * MIB, timing, 8 * MIB, 100 * MIB), 8 * MIB);
+        assert_eq!(next_len(8 * MIB, timing, 8 * MIB, 100 * MIB), 4 * MIB);
+        assert_eq!(next_len(MIB, timing, 8 * MIB, 100 * MIB), MIB);
+    }
+}

@@ -1,0 +1,286 @@
+//! Parts of an upload that are longer than what may lie in memory: read and encrypted twice.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::future::IntoFuture;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::StreamExt;
+use mega_client::{Client, Credentials, ErrorKind, Progress, TransferLimits, Transport};
+use mega_protocol::transport::{Headers, TransportError, TransportErrorKind};
+use mega_protocol::{Body, BoxFuture, HttpRequest, HttpResponse};
+
+use crate::memory::Memory;
+use crate::place::{EMAIL, PASSWORD};
+use crate::transfer_content::content;
+
+/// What becomes of a part.
+enum Fate {
+    Arrives,
+    /// It arrives, and its answer is lost.
+    Unanswered,
+    /// The host says so without looking at it.
+    Refused(&'static str),
+    /// Nothing comes of it any more.
+    Hangs,
+}
+
+/// A part as it left: where it starts, how long it said it was, and what left of it.
+#[derive(Clone)]
+struct Left {
+    offset: u64,
+    len: u64,
+    bytes: Vec<u8>,
+}
+
+type Decide = dyn FnMut(u64, u64) -> Fate + Send;
+
+/// A line with long round trips, to a service in memory.
+struct Line {
+    memory: Arc<Memory>,
+    left: Mutex<Vec<Left>>,
+    /// Asked with offset and length before the first byte of a part leaves.
+    decide: Mutex<Box<Decide>>,
+}
+
+impl Line {
+    fn decide(&self, decide: impl FnMut(u64, u64) -> Fate + Send + 'static) {
+        *self.decide.lock().unwrap() = Box::new(decide);
+    }
+
+    fn left(&self) -> Vec<Left> {
+        self.left.lock().unwrap().clone()
+    }
+
+    async fn part(&self, offset: u64, mut request: HttpRequest) -> Answer {
+        let len = request.body.len();
+        let fate = self.decide.lock().unwrap()(offset, len);
+        let mut pieces = request.body.into_pieces();
+        let mut bytes = Vec::new();
+        let mut whole = true;
+        while let Some(piece) = pieces.next().await {
+            match piece {
+                Ok(piece) => bytes.extend_from_slice(&piece),
+                Err(_) => whole = false,
+            }
+        }
+        request.progress.add(bytes.len() as u64);
+        self.left.lock().unwrap().push(Left {
+            offset,
+            len,
+            bytes: bytes.clone(),
+        });
+        let broken = || TransportError::new(TransportErrorKind::Reset);
+        if !whole {
+            return Err(broken());
+        }
+        request.body = bytes.into();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        match fate {
+            Fate::Arrives => self.memory.request(request).await,
+            Fate::Unanswered => {
+                self.memory.request(request).await?;
+                Err(broken())
+            }
+            Fate::Refused(code) => Ok(HttpResponse::new(
+                200,
+                Headers::new(),
+                Body::from_bytes(code),
+            )),
+            Fate::Hangs => std::future::pending().await,
+        }
+    }
+}
+
+type Answer = Result<HttpResponse, TransportError>;
+
+impl Transport for Line {
+    fn request(&self, request: HttpRequest) -> BoxFuture<'_, Answer> {
+        let target = request.url.path_and_query();
+        let upload = target.strip_prefix("/ul/").and_then(|rest| {
+            let (_, rest) = rest.split_once('/')?;
+            rest.split_once('?')?.0.parse().ok()
+        });
+        match upload {
+            Some(offset) => Box::pin(self.part(offset, request)),
+            None => self.memory.request(request),
+        }
+    }
+}
+
+struct World {
+    line: Arc<Line>,
+    mega: Client,
+    folder: tempfile::TempDir,
+    bytes: Vec<u8>,
+}
+
+impl World {
+    /// A file of 40 MiB, and a client that may hold 6 MiB of it at a time.
+    async fn new() -> Self {
+        let memory = Memory::new();
+        memory.service.account(EMAIL, PASSWORD).create();
+        let line = Arc::new(Line {
+            memory,
+            left: Mutex::default(),
+            decide: Mutex::new(Box::new(|_, _| Fate::Arrives)),
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = content(SIZE);
+        std::fs::write(folder.path().join("file"), &bytes).unwrap();
+        let mega = line.client().await;
+        Self {
+            line,
+            mega,
+            folder,
+            bytes,
+        }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("file")
+    }
+}
+
+impl Line {
+    async fn client(self: &Arc<Self>) -> Client {
+        let limits = TransferLimits::default()
+            .connections_per_file(1)
+            .buffer_bytes(8 << 20);
+        self.memory
+            .builder()
+            .transport(Arc::clone(self) as Arc<dyn Transport>)
+            .limits(limits)
+            .verdict_delay(Duration::ZERO)
+            .login(Credentials::new(EMAIL, PASSWORD))
+            .await
+            .unwrap()
+    }
+}
+
+const SIZE: usize = 40 << 20;
+/// More than what may lie in memory of one part.
+const LONG: u64 = 4 << 20;
+
+#[tokio::test(start_paused = true)]
+async fn lim_12_a_part_may_be_longer_than_the_memory_for_it() {
+    let world = World::new().await;
+    let progress = Progress::new();
+    let upload = world.mega.upload(world.file(), "/file");
+    let node = upload.progress(&progress).await.unwrap();
+    let left = world.line.left();
+    assert!(left.iter().any(|part| part.len > LONG), "none is long");
+    let sent: u64 = left.iter().map(|part| part.len).sum();
+    assert_eq!(sent, SIZE as u64, "every byte once");
+    assert_eq!(progress.bytes_done(), SIZE as u64);
+    assert!(world.mega.peak_buffer_bytes() <= 8 << 20);
+    assert!(world.mega.read(&node).await.unwrap() == world.bytes);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ul_4_a_long_part_that_fails_is_sent_again_with_the_same_bytes() {
+    let world = World::new().await;
+    let mut fates = vec![Fate::Refused("-14"), Fate::Unanswered];
+    world.line.decide(move |_, len| match len > LONG {
+        true => fates.pop().unwrap_or(Fate::Arrives),
+        false => Fate::Arrives,
+    });
+    let progress = Progress::new();
+    let upload = world.mega.upload(world.file(), "/file");
+    let node = upload.progress(&progress).await.unwrap();
+    let mut sent: BTreeMap<u64, Vec<Left>> = BTreeMap::new();
+    for part in world.line.left() {
+        sent.entry(part.offset).or_default().push(part);
+    }
+    let repeated = sent.values().find(|parts| parts.len() > 1).unwrap();
+    assert_eq!(repeated.len(), 3);
+    for part in repeated {
+        assert!(part.len > LONG && part.bytes == repeated[0].bytes);
+    }
+    assert_eq!(progress.bytes_done(), SIZE as u64);
+    assert!(world.mega.read(&node).await.unwrap() == world.bytes);
+}
+
+/// Changes the file after all of it was read, before its last part is read again.
+async fn changed(change: impl Fn(&File, u64, u64) + Send + 'static) {
+    let world = World::new().await;
+    let file = File::options().write(true).open(world.file()).unwrap();
+    world.line.decide(move |offset, len| {
+        if offset + len == SIZE as u64 {
+            change(&file, offset, len);
+        }
+        Fate::Arrives
+    });
+    let error = world.mega.upload(world.file(), "/file").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SourceChanged, "{error}");
+    let left = world.line.left();
+    let last = left
+        .iter()
+        .filter(|part| part.offset + part.len == SIZE as u64);
+    let last: Vec<_> = last.collect();
+    assert_eq!(last.len(), 1, "it is not tried again");
+    assert!(last[0].len > LONG);
+    // The chunk with the other content, and what is made together with it, never leave.
+    assert!((last[0].bytes.len() as u64) < last[0].len);
+    assert!(!world.mega.exists("/file").await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn ul_1_ul_4_what_is_different_the_second_time_does_not_leave() {
+    changed(|file, offset, len| {
+        file.write_all_at(b"another", offset + len - 1000).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn ul_2_a_file_that_is_shorter_the_second_time_has_changed() {
+    changed(|file, offset, len| file.set_len(offset + len - 1).unwrap()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn ul_10_an_upload_with_long_parts_goes_on_where_it_was() {
+    let world = World::new().await;
+    let state = tempfile::tempdir().unwrap();
+    // The second long part gets no answer.
+    let mut long = 0;
+    let (hung, hangs) = tokio::sync::oneshot::channel();
+    let mut hung = Some(hung);
+    world.line.decide(move |offset, len| {
+        long += usize::from(len > LONG);
+        match long {
+            2 => {
+                if let Some(hung) = hung.take() {
+                    hung.send(offset).unwrap();
+                }
+                Fate::Hangs
+            }
+            _ => Fate::Arrives,
+        }
+    });
+    let upload = world.mega.upload(world.file(), "/file");
+    let mut upload = upload.resumable(state.path()).into_future();
+    let at = tokio::select! {
+        done = &mut upload => panic!("it did not hang: {done:?}"),
+        at = hangs => at.unwrap(),
+    };
+    drop(upload);
+    let before = world.line.left();
+    assert!(!world.mega.exists("/file").await.unwrap());
+
+    world.line.decide(|_, _| Fate::Arrives);
+    let upload = world.mega.upload(world.file(), "/file");
+    let node = upload.resumable(state.path()).await.unwrap();
+    assert!(world.mega.read(&node).await.unwrap() == world.bytes);
+    let after = world.line.left().split_off(before.len());
+    assert_eq!(after[0].offset, at, "what was answered is not sent again");
+    let earlier = before.iter().find(|part| part.offset == at);
+    if let Some(earlier) = earlier {
+        assert!(after[0].bytes.starts_with(&earlier.bytes));
+    }
+    let sent: u64 = after.iter().map(|part| part.len).sum();
+    assert_eq!(sent, SIZE as u64 - at);
+}
