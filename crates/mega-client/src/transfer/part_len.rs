@@ -101,9 +101,13 @@ fn largest_held(shared: &Shared) -> u64 {
 /// The longest part that is made twice: what is on its way at once stays below the gap that hosts allow.
 fn largest_reread(shared: &Shared) -> u64 {
     let limits = shared.limits();
+    // One that travels, and one that is looked through.
+    let windows = u64::try_from(WINDOWS.saturating_add(1)).unwrap_or(u64::MAX);
+    let memory = u64::try_from(shared.buffers().size()).unwrap_or(u64::MAX);
     match u64::try_from(limits.connections()) {
         // Where the rate is bounded, nothing is won.
         _ if limits.up().is_some() => 0,
+        _ if window_len(shared).saturating_mul(windows) > memory => 0,
         Ok(0 | 1) => LARGEST_ALONE,
         Ok(several) => LARGEST_GAP / several,
         Err(_) => 0,

@@ -10,10 +10,10 @@ use mega_client::{Client, Credentials, Result};
 use crate::memory::Memory;
 use crate::place::{EMAIL, PASSWORD};
 
-type Call = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+pub(crate) type Call = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 /// Polls a call so often; `None` if it was not done by then, and is dropped.
-async fn polled(mut call: Call, mut polls: usize) -> Option<Result<()>> {
+pub(crate) async fn polled(mut call: Call, mut polls: usize) -> Option<Result<()>> {
     std::future::poll_fn(move |context| {
         if polls == 0 {
             return Poll::Ready(None);

@@ -13,6 +13,7 @@ use mega_client::{Client, Credentials, ErrorKind, Progress, TransferLimits, Tran
 use mega_protocol::transport::{Headers, TransportError, TransportErrorKind};
 use mega_protocol::{Body, BoxFuture, HttpRequest, HttpResponse};
 
+use crate::cancelled::polled;
 use crate::memory::Memory;
 use crate::place::{EMAIL, PASSWORD};
 use crate::transfer_content::content;
@@ -121,6 +122,13 @@ struct World {
 impl World {
     /// A file of 40 MiB, and a client that may hold 6 MiB of it at a time.
     async fn new() -> Self {
+        let limits = TransferLimits::default()
+            .connections_per_file(1)
+            .buffer_bytes(8 << 20);
+        Self::with(limits, SIZE).await
+    }
+
+    async fn with(limits: TransferLimits, size: usize) -> Self {
         let memory = Memory::new();
         memory.service.account(EMAIL, PASSWORD).create();
         let line = Arc::new(Line {
@@ -129,9 +137,9 @@ impl World {
             decide: Mutex::new(Box::new(|_, _| Fate::Arrives)),
         });
         let folder = tempfile::tempdir().unwrap();
-        let bytes = content(SIZE);
+        let bytes = content(size);
         std::fs::write(folder.path().join("file"), &bytes).unwrap();
-        let mega = line.client().await;
+        let mega = line.client(limits).await;
         Self {
             line,
             mega,
@@ -146,10 +154,7 @@ impl World {
 }
 
 impl Line {
-    async fn client(self: &Arc<Self>) -> Client {
-        let limits = TransferLimits::default()
-            .connections_per_file(1)
-            .buffer_bytes(8 << 20);
+    async fn client(self: &Arc<Self>, limits: TransferLimits) -> Client {
         self.memory
             .builder()
             .transport(Arc::clone(self) as Arc<dyn Transport>)
@@ -283,4 +288,61 @@ async fn ul_10_an_upload_with_long_parts_goes_on_where_it_was() {
     }
     let sent: u64 = after.iter().map(|part| part.len).sum();
     assert_eq!(sent, SIZE as u64 - at);
+}
+
+/// So little memory that one long part at a time can be on its way, and the others wait.
+fn little() -> TransferLimits {
+    TransferLimits::default()
+        .connections_per_file(2)
+        .requests_at_once(2)
+        .buffer_bytes(6 << 20)
+}
+
+#[tokio::test(start_paused = true)]
+async fn lim_12_several_files_with_long_parts_share_little_memory() {
+    let size = 9_000_000;
+    let world = World::with(little(), size).await;
+    let tree = world.folder.path().join("tree");
+    std::fs::create_dir(&tree).unwrap();
+    for name in ["a", "b", "c", "d"] {
+        std::fs::write(tree.join(name), &world.bytes).unwrap();
+    }
+    // While they travel, other limits come and go.
+    let (mega, mut parts) = (world.mega.clone(), 0);
+    world.line.decide(move |_, _| {
+        parts += 1;
+        mega.set_limits(match parts % 3 {
+            0 => little().connections_per_file(1),
+            1 => little().requests_at_once(1),
+            _ => little(),
+        });
+        Fate::Arrives
+    });
+    let report = world.mega.upload_folder(&tree, "/tree").await.unwrap();
+    assert_eq!(report.into_result().unwrap().transferred(), 4);
+    assert!(world.line.left().iter().any(|part| part.len > 3 << 20));
+    assert!(world.mega.peak_buffer_bytes() <= 6 << 20);
+    for name in ["a", "b", "c", "d"] {
+        let read = world.mega.read(format!("/tree/{name}")).await.unwrap();
+        assert!(read == world.bytes);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn can_1_an_upload_with_long_parts_dropped_at_any_poll_leaves_nothing_and_holds_nothing() {
+    let world = World::with(little(), 9_000_000).await;
+    let mut polls = 1;
+    let done = loop {
+        let (mega, file) = (world.mega.clone(), world.file());
+        let upload = async move { mega.upload(file, "/file").await.map(drop) };
+        if let Some(done) = polled(Box::pin(upload), polls).await {
+            break done;
+        }
+        // Whatever a dropped one had of the memory is there for the next.
+        assert!(!world.mega.exists("/file").await.unwrap());
+        polls += 1 + polls / 8;
+    };
+    done.unwrap();
+    assert!(world.line.left().iter().any(|part| part.len > 3 << 20));
+    assert!(world.mega.read("/file").await.unwrap() == world.bytes);
 }
