@@ -106,11 +106,12 @@ impl Buffers {
         }
     }
 
-    /// The right to so many bytes that lie elsewhere, once they fit into the budget.
+    /// So many buffers for `len` bytes each, once all of them fit into the budget.
     ///
     /// Cancel safe: nothing is taken when the future is dropped.
-    pub(crate) async fn reserve(&self, len: usize) -> Buffer {
-        self.granted(len, 0).await
+    pub(crate) async fn take_several(&self, len: usize, count: usize) -> Vec<Buffer> {
+        let all = self.granted(len.saturating_mul(count), 0).await;
+        all.split(len, count)
     }
 
     /// A buffer, if it fits into the budget right now.
@@ -200,10 +201,13 @@ impl Shared {
         let budget = self.size().units.saturating_mul(UNIT);
         let mut free = self.free();
         if len >= KEPT {
-            if let Some(at) = free.iter().position(|buffer| buffer.capacity() >= len) {
+            // One that is much longer would take more memory than is counted for it.
+            let fits = len..=len.saturating_mul(2);
+            let mut kept = free.iter().map(Vec::capacity);
+            if let Some(at) = kept.position(|capacity| fits.contains(&capacity)) {
                 return free.swap_remove(at);
             }
-            // What is there is too short for the work at hand.
+            // What is there is of no use for the work at hand.
             free.pop();
         }
         let mut kept: usize = free.iter().map(Vec::capacity).sum();
@@ -255,6 +259,29 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
+    /// Makes several of the budget of this one, which has no content.
+    fn split(mut self, len: usize, count: usize) -> Vec<Buffer> {
+        let share = self.held / count.max(1) / UNIT;
+        let mut parts = Vec::with_capacity(count);
+        for _ in 1..count {
+            let held = share.saturating_mul(UNIT);
+            self.held = self.held.saturating_sub(held);
+            parts.push(Buffer {
+                data: self
+                    .home
+                    .recycled(len, self.home.in_use.load(Ordering::Acquire)),
+                held,
+                permit: self.permit.as_mut().and_then(|all| all.split(share)),
+                home: Arc::clone(&self.home),
+            });
+        }
+        self.data = self
+            .home
+            .recycled(len, self.home.in_use.load(Ordering::Acquire));
+        parts.push(self);
+        parts
+    }
+
     /// Shares the content without copying. The last clone gives the buffer back.
     pub(crate) fn into_bytes(self) -> Bytes {
         Bytes::from_owner(self)
@@ -361,6 +388,41 @@ mod tests {
         assert_eq!(again.as_ptr(), place);
         drop((again, other));
         assert!(buffers.shared.free.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn lim_12_several_buffers_come_together_and_go_one_by_one() {
+        let buffers = Buffers::new(4 << 20);
+        let other = buffers.take(2 << 20).await;
+        // A third of them would fit, but whoever has one and waits for another may wait for ever.
+        let mut several = Box::pin(buffers.take_several(1 << 20, 3));
+        assert!(several.as_mut().now_or_never().is_none());
+        assert_eq!(buffers.in_use(), 2 << 20);
+        drop(other);
+        let mut several = several.await;
+        assert_eq!(several.len(), 3);
+        assert!(several.iter().all(|buffer| buffer.capacity() >= 1 << 20));
+        assert_eq!(buffers.in_use(), 3 << 20);
+        for left in (0..3).rev() {
+            several.pop();
+            assert_eq!(buffers.in_use(), left << 20);
+        }
+        assert!(buffers.take(4 << 20).now_or_never().is_some());
+        // More than there is: all of it.
+        let all = buffers.take_several(2 << 20, 3).await;
+        assert_eq!((all.len(), buffers.in_use()), (3, 4 << 20));
+        drop(all);
+        assert_eq!(buffers.in_use(), 0);
+        assert!(buffers.take(4 << 20).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn lim_12_a_buffer_that_is_much_too_long_is_not_used_again() {
+        let buffers = Buffers::new(8 << 20);
+        let other = buffers.take(1).await;
+        drop(buffers.take(4 << 20).await);
+        assert!(buffers.take(1 << 20).await.capacity() < 4 << 20);
+        drop(other);
     }
 
     #[tokio::test]

@@ -21,6 +21,8 @@ pub(crate) struct Timing {
 #[derive(Debug)]
 pub(crate) struct PartLen {
     len: u64,
+    /// The shortest that any of them waited: what it takes the line and the host to answer, without what a busy machine adds to it.
+    waited: Option<Duration>,
     /// Whether a part may be longer than what may lie in memory.
     can_reread: bool,
 }
@@ -30,6 +32,7 @@ impl PartLen {
     pub(crate) fn new(shared: &Shared, can_reread: bool) -> Self {
         Self {
             len: FIRST_PART.min(largest_held(shared)),
+            waited: None,
             can_reread,
         }
     }
@@ -50,7 +53,9 @@ impl PartLen {
             true => largest_reread(shared).max(held),
             false => held,
         };
-        self.len = next_len(self.len, timing, held, longest);
+        let waited = self.waited.unwrap_or(timing.waited).min(timing.waited);
+        self.waited = Some(waited);
+        self.len = next_len(self.len, Timing { waited, ..timing }, held, longest);
     }
 }
 
@@ -65,23 +70,22 @@ fn next_len(len: u64, timing: Timing, held: u64, longest: u64) -> u64 {
     let next = if again {
         // Where a part can fail, less is to be lost with it.
         (len / 2).min(held)
-    } else if took < AT_ONCE {
+    } else if took > SLOW {
+        len / 2
+    } else if took > QUICK {
+        len.min(longest)
+    } else {
         // What does not lie in the processor's caches any more takes longer to make than an answer that comes at once.
-        len.saturating_mul(2).min(held).min(CACHED_PART)
-    } else if took < QUICK {
-        let most = if waited > took / 8 {
-            longest
-        } else if waited > took / 16 {
-            len.max(held)
+        let cached = held.min(CACHED_PART);
+        let most = if waited < AT_ONCE || waited < took / 16 {
+            cached
+        } else if waited < took / 8 {
+            len.max(cached)
         } else {
-            held
+            longest
         };
         let times = if waited > took / 2 { 4 } else { 2 };
         len.saturating_mul(times).min(most)
-    } else if took > SLOW {
-        len / 2
-    } else {
-        len.min(longest)
     };
     next.max(SMALLEST_PART)
 }
@@ -134,7 +138,7 @@ const FIRST_PART: u64 = 2 << 20;
 const SMALLEST_PART: u64 = 1 << 20;
 /// The longest part where answers come at once.
 const CACHED_PART: u64 = 8 << 20;
-const AT_ONCE: Duration = Duration::from_millis(20);
+const AT_ONCE: Duration = Duration::from_millis(10);
 /// The official client's limit for a part, too (src/raid.cpp `nextNPosForConnection`).
 const LARGEST_HELD: u64 = 32 << 20;
 /// What is sent again if a part that travels alone fails; hosts take a whole file in one (api-and-transfers 6.2).
@@ -164,6 +168,7 @@ mod tests {
     #[test]
     fn parts_grow_while_answers_are_quick_and_shrink_when_they_are_slow() {
         let (held, longest) = (32 * MIB, 32 * MIB);
+        assert_eq!(after(2 * MIB, &[(5, 50); 9], held, longest), 8 * MIB);
         assert_eq!(after(2 * MIB, &[(10, 50); 9], held, longest), 32 * MIB);
         assert_eq!(after(2 * MIB, &[(10, 50); 9], 21 * MIB, 21 * MIB), 21 * MIB);
         assert_eq!(

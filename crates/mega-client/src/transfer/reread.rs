@@ -7,12 +7,13 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 use futures::Stream;
 use mega_crypto::content::{ChunkMac, ContentCipher, chunk_at};
 use mega_protocol::RequestBody;
+use tokio::sync::Mutex;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinHandle;
 
@@ -21,26 +22,65 @@ use super::local::read_exact_at;
 use super::seal::border;
 use super::source::{changed_between, source_failed};
 use crate::error::Error;
+use crate::offload::thread_failed;
 
 /// What was learned of such a part when it was read first, and what it takes to read it again.
 pub(crate) struct Reread {
-    pub(crate) file: Arc<File>,
-    pub(crate) cipher: ContentCipher,
+    file: Arc<File>,
+    cipher: ContentCipher,
+    range: Range<u64>,
+    macs: Vec<ChunkMac>,
+    checksum: [u8; 12],
+    /// How much is read and encrypted at a time.
+    window: u64,
+    /// Memory for [`WINDOWS`] windows. It is taken before the part waits for its place, since nobody who has a place waits for a buffer.
+    free: Mutex<UnboundedReceiver<Buffer>>,
+    give: UnboundedSender<Buffer>,
+    /// Why it could not be read again.
+    failed: std::sync::Mutex<Option<Error>>,
+}
+
+/// What the first reading of a part has shown.
+pub(crate) struct Seen {
     pub(crate) range: Range<u64>,
     pub(crate) macs: Vec<ChunkMac>,
     pub(crate) checksum: [u8; 12],
-    /// How much is read and encrypted at a time.
-    pub(crate) window: u64,
-    /// What [`WINDOWS`] windows take of the budget. It is taken before the part waits for its place, since nobody who has a place waits for a buffer.
-    pub(crate) _held: Buffer,
-    /// Why it could not be read again.
-    pub(crate) failed: Mutex<Option<Error>>,
 }
 
 /// One window leaves, the end of the one before may still be on its way, and the next one is made.
 pub(crate) const WINDOWS: usize = 3;
 
 impl Reread {
+    /// A part that is read from `file` once more, window by window, each in one of these buffers.
+    pub(crate) fn new(
+        file: Arc<File>,
+        cipher: ContentCipher,
+        seen: Seen,
+        window: u64,
+        buffers: Vec<Buffer>,
+    ) -> Self {
+        let (give, free) = mpsc::unbounded_channel();
+        for buffer in buffers {
+            let _open = give.send(buffer);
+        }
+        Self {
+            file,
+            cipher,
+            range: seen.range,
+            macs: seen.macs,
+            checksum: seen.checksum,
+            window,
+            free: Mutex::new(free),
+            give,
+            failed: std::sync::Mutex::default(),
+        }
+    }
+
+    /// What goes into the address.
+    pub(crate) fn checksum(&self) -> [u8; 12] {
+        self.checksum
+    }
+
     /// How many bytes it has.
     pub(crate) fn len(&self) -> u64 {
         self.range.end.saturating_sub(self.range.start)
@@ -64,17 +104,16 @@ impl Reread {
         let start = Leaving {
             at: self.range.start,
             next: None,
-            free: Free::new(),
             part: self,
         };
         futures::stream::unfold(start, Leaving::step)
     }
 
-    /// Reads and encrypts what starts here, and compares it with what was there before.
-    fn window(&self, range: Range<u64>, mut buffer: Vec<u8>) -> Result<Vec<u8>, Error> {
+    /// Reads and encrypts what lies here, and compares it with what was there before.
+    fn fill(&self, range: Range<u64>, buffer: &mut Vec<u8>) -> Result<(), Error> {
         let len = range.end.saturating_sub(range.start);
         buffer.resize(usize::try_from(len).unwrap_or(usize::MAX), 0);
-        read_exact_at(&self.file, &mut buffer, range.start).map_err(|error| {
+        read_exact_at(&self.file, buffer, range.start).map_err(|error| {
             if error.kind() == io::ErrorKind::UnexpectedEof {
                 changed_between()
             } else {
@@ -83,7 +122,7 @@ impl Reread {
         })?;
         let macs = self
             .cipher
-            .encrypt_chunks(range.start, &mut buffer)
+            .encrypt_chunks(range.start, buffer)
             .map_err(|error| Error::misuse("a piece does not start at a chunk").caused_by(error))?;
         let first = chunk_at(self.range.start).index;
         let skipped = chunk_at(range.start).index.saturating_sub(first);
@@ -92,7 +131,7 @@ impl Reread {
             .get(usize::try_from(skipped).unwrap_or(usize::MAX)..)
             .and_then(|rest| rest.get(..macs.as_slice().len()));
         if before == Some(macs.as_slice()) {
-            Ok(buffer)
+            Ok(())
         } else {
             Err(changed_between())
         }
@@ -113,103 +152,77 @@ struct Leaving {
     /// Where the window after the next one starts.
     at: u64,
     next: Option<Making>,
-    free: Free,
 }
 
-type Making = JoinHandle<Result<Vec<u8>, Error>>;
+type Making = JoinHandle<Result<Window, Error>>;
 
 impl Leaving {
     /// Gives the next window, and has the one after it made.
     async fn step(mut self) -> Option<(io::Result<Bytes>, Self)> {
-        let made = match self.next.take() {
+        let making = match self.next.take() {
             Some(making) => making,
-            None => self.make().await?,
-        };
-        let made = match made.await {
-            Ok(made) => made,
-            Err(error) => Err(crate::offload::thread_failed(error)),
-        };
-        match made {
-            Ok(window) => {
-                let window = Window {
-                    bytes: window,
-                    home: self.free.give.clone(),
-                };
-                // Begun before this one is on its way, unless its memory is still needed for the one before.
-                if let Ok(buffer) = self.free.take.try_recv() {
-                    self.next = self.spawn(buffer);
-                }
-                Some((Ok(Bytes::from_owner(window)), self))
+            None if self.at >= self.part.range.end => return None,
+            None => {
+                // What an earlier sending had comes back, too, as soon as nothing of it is on its way.
+                let buffer = self.part.free.lock().await.recv().await?;
+                self.make(buffer)
             }
+        };
+        let made = making
+            .await
+            .unwrap_or_else(|error| Err(thread_failed(error)));
+        let window = match made {
+            Ok(window) => window,
             Err(error) => {
                 let why = io::Error::other(error.to_string());
-                let mut failed = self
-                    .part
-                    .failed
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                *failed = Some(error);
-                drop(failed);
+                let failed = self.part.failed.lock();
+                *failed.unwrap_or_else(PoisonError::into_inner) = Some(error);
                 self.at = self.part.range.end;
-                Some((Err(why), self))
+                return Some((Err(why), self));
             }
+        };
+        // Begun before this one is on its way, unless all of the memory still is.
+        if self.at < self.part.range.end {
+            let free = self.part.free.lock().await.try_recv();
+            self.next = free.ok().map(|buffer| self.make(buffer));
         }
+        Some((Ok(Bytes::from_owner(window)), self))
     }
 
-    async fn make(&mut self) -> Option<Making> {
-        if self.at >= self.part.range.end {
-            return None;
-        }
-        // The channel is never closed: this side has a sender, too.
-        let buffer = self.free.take.recv().await?;
-        self.spawn(buffer)
-    }
-
-    fn spawn(&mut self, buffer: Vec<u8>) -> Option<Making> {
-        if self.at >= self.part.range.end {
-            return None;
-        }
+    fn make(&mut self, buffer: Buffer) -> Making {
         let part = Arc::clone(&self.part);
-        let end = border(self.at, part.window, part.range.end);
-        let range = self.at..end;
-        self.at = end;
-        Some(crate::chance::spawn_blocking(move || {
-            part.window(range, buffer)
-        }))
+        let range = self.at..border(self.at, part.window, part.range.end);
+        self.at = range.end;
+        let mut window = Window {
+            buffer: Some(buffer),
+            home: part.give.clone(),
+        };
+        crate::chance::spawn_blocking(move || {
+            if let Some(buffer) = &mut window.buffer {
+                part.fill(range, buffer)?;
+            }
+            Ok(window)
+        })
     }
 }
 
-/// The memory of windows that are not on their way.
-struct Free {
-    take: UnboundedReceiver<Vec<u8>>,
-    give: UnboundedSender<Vec<u8>>,
-}
-
-impl Free {
-    fn new() -> Self {
-        let (give, take) = mpsc::unbounded_channel();
-        for _ in 0..WINDOWS {
-            let _never_closed = give.send(Vec::new());
-        }
-        Self { take, give }
-    }
-}
-
-/// A window on its way; its memory comes back when the last byte has left.
+/// A window; its memory comes back when the last byte has left.
 struct Window {
-    bytes: Vec<u8>,
-    home: UnboundedSender<Vec<u8>>,
+    buffer: Option<Buffer>,
+    home: UnboundedSender<Buffer>,
 }
 
 impl AsRef<[u8]> for Window {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        self.buffer.as_ref().map_or(&[], |buffer| buffer.as_slice())
     }
 }
 
 impl Drop for Window {
     fn drop(&mut self) {
-        // Nobody takes it any more when the sending has ended.
-        let _ended = self.home.send(std::mem::take(&mut self.bytes));
+        if let Some(buffer) = self.buffer.take() {
+            // When the part has ended, it goes back to the budget.
+            let _ended = self.home.send(buffer);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use mega_crypto::FileKey;
@@ -14,7 +14,7 @@ use tokio::io::AsyncReadExt;
 use super::buffers::{Buffer, Buffers};
 use super::local::{blocking, read_exact_at};
 use super::remote::file_key;
-use super::reread::{Reread, WINDOWS};
+use super::reread::{Reread, Seen, WINDOWS};
 use super::source::{BoxedReader, Source, source_changed, source_failed};
 use super::spool::macs;
 use crate::error::{Error, ErrorKind, Result};
@@ -222,17 +222,14 @@ impl Sealer {
             })
             .await??;
         }
-        let held = usize::try_from(window).unwrap_or(usize::MAX);
-        let reread = Reread {
-            file,
-            cipher: self.cipher.clone(),
+        let seen = Seen {
             range: offset..end,
             macs: macs.clone(),
             checksum: checksum.finish(),
-            window,
-            _held: buffers.reserve(held.saturating_mul(WINDOWS)).await,
-            failed: Mutex::default(),
         };
+        let len = usize::try_from(window).unwrap_or(usize::MAX);
+        let memory = buffers.take_several(len, WINDOWS).await;
+        let reread = Reread::new(file, self.cipher.clone(), seen, window, memory);
         let part = Part {
             offset,
             body: PartBody::Reread(Arc::new(reread)),

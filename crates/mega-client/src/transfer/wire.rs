@@ -164,7 +164,7 @@ impl Wire {
                     .await
             }
             PartBody::Reread(reread) => {
-                let (checksum, body) = (reread.checksum, reread.body());
+                let (checksum, body) = (reread.checksum(), reread.body());
                 let sent = self
                     .storage
                     .upload_made_part(url, part.offset, checksum, body, progress)
