@@ -4,7 +4,8 @@
 //! client next to what it cannot be faster than: a bare copy of the same bytes with reqwest, and the
 //! cipher alone. `-- --quick` takes a few seconds, `-- --size MIB`, `-- --files N` and `-- --rounds N` change what is moved.
 //!
-//! `-- --memory GIB` moves a file of 200 MiB and one of so many GiB both ways, from nowhere to nowhere, and fails unless both take the same memory.
+//! `-- --memory GIB` moves a file of 200 MiB and one of so many GiB both ways, from nowhere to nowhere, and up from a file over a long line, and fails unless
+//! both take the same memory.
 //! What others need for the same work, `benches/compare` measures.
 
 mod certificate;
@@ -164,9 +165,13 @@ fn large(folder: &Path, size: u64, rounds: u64) -> Fallible {
 
 /// The peak memory of a large transfer is that of a small one.
 fn memory(gibibytes: u64) -> Fallible {
-    println!("From nowhere to nowhere, {} connections:", 4);
+    println!(
+        "From nowhere to nowhere, and from a file at 50 ms, {} connections:",
+        4
+    );
     heading();
-    let mut peaks: Vec<[f64; 2]> = Vec::new();
+    let folder = tempfile::tempdir()?;
+    let mut peaks: Vec<[f64; 3]> = Vec::new();
     for size in [200 * MIB, gibibytes << 30] {
         let mut served = Served::start(Duration::ZERO, true, None)?;
         let text = size.to_string();
@@ -179,7 +184,32 @@ fn memory(gibibytes: u64) -> Fallible {
             }
             Ok(figures.peak)
         };
-        peaks.push([run("write")?, run("read")?]);
+        let [written, read] = [run("write")?, run("read")?];
+        // With less, parts do not come to their full length. It takes no room on the disk.
+        let size = size.max(2 << 30);
+        let text = size.to_string();
+        let file = folder.path().join("zeros");
+        File::create(&file)?.set_len(size)?;
+        let served = Served::start(Duration::from_millis(50), true, None)?;
+        let path = file.to_string_lossy();
+        let upload = [
+            "--child",
+            "upload",
+            "--file",
+            &path,
+            "--url",
+            &served.url,
+            "--size",
+            &text,
+        ];
+        let figures = Figures::of(&[again(upload)?]);
+        row(
+            &format!("upload {} MiB, 50 ms", size / MIB),
+            &figures,
+            size,
+            None,
+        );
+        peaks.push([written, read, figures.peak]);
     }
     for (small, large) in peaks[0].into_iter().zip(peaks[1]) {
         // A few connections more or less, and what the allocator keeps.
