@@ -30,6 +30,8 @@ mod node;
 mod random;
 mod records;
 #[cfg(feature = "reqwest")]
+mod reqwest_body;
+#[cfg(feature = "reqwest")]
 mod reqwest_transport;
 mod retry;
 mod secret;

@@ -5,14 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures::StreamExt;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::driver::{
-    Body, BoxFuture, HttpRequest, HttpResponse, Method, RequestBody, Transport, UploadProgress,
-};
+use crate::driver::{Body, BoxFuture, HttpRequest, HttpResponse, Method, Transport};
+use crate::reqwest_body::leaving;
 use crate::transport::{TransportError, TransportErrorKind};
 
 /// HTTP/1.1 over reqwest. Cheap to clone; clones share their connections.
@@ -197,9 +195,12 @@ impl Transport for ReqwestTransport {
             for (name, value) in request.headers.iter() {
                 http = http.header(name, value);
             }
+            let mut end = None;
             if request.method == Method::Post {
                 http = http.header(reqwest::header::CONTENT_LENGTH, request.body.len());
-                http = http.body(counted(request.body, request.progress));
+                let (body, its_end) = leaving(request.body, request.progress);
+                http = http.body(body);
+                end = its_end;
             }
             let response = http.send().await.map_err(failure)?;
             let status = response.status().as_u16();
@@ -208,34 +209,14 @@ impl Transport for ReqwestTransport {
                 .iter()
                 .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
                 .collect();
-            let body = response.bytes_stream().map(|piece| piece.map_err(failure));
+            let body = response.bytes_stream().map(move |piece| {
+                // Both ways end together.
+                let _end = &end;
+                piece.map_err(failure)
+            });
             Ok(HttpResponse::new(status, headers, Body::from_stream(body)))
         })
     }
-}
-
-/// A body that is counted while it goes out.
-fn counted(body: RequestBody, progress: UploadProgress) -> reqwest::Body {
-    if let Some(body) = body.in_memory().filter(|body| body.len() <= PIECE) {
-        progress.add(body.len() as u64);
-        return reqwest::Body::from(body.clone());
-    }
-    let start = (body.into_pieces(), Bytes::new());
-    let pieces = futures::stream::unfold(start, move |(mut pieces, mut rest)| {
-        let progress = progress.clone();
-        async move {
-            while rest.is_empty() {
-                rest = match pieces.next().await? {
-                    Ok(piece) => piece,
-                    Err(error) => return Some((Err(error), (pieces, rest))),
-                };
-            }
-            let piece = rest.split_to(rest.len().min(PIECE));
-            progress.add(piece.len() as u64);
-            Some((Ok(piece), (pieces, rest)))
-        }
-    });
-    reqwest::Body::wrap_stream(pieces)
 }
 
 /// What a failure of reqwest means. Its URL is taken out first (SEC-3).
@@ -288,5 +269,3 @@ fn is_unproven(error: &reqwest::Error) -> bool {
     }
     false
 }
-
-const PIECE: usize = 64 << 10;

@@ -21,8 +21,11 @@ pub(crate) struct Timing {
 #[derive(Debug)]
 pub(crate) struct PartLen {
     len: u64,
-    /// The shortest that any of them waited: what it takes the line and the host to answer, without what a busy machine adds to it.
+    /// The shortest that any of the last ones waited: what it takes the line and the host to answer, without what a busy machine adds to it.
     waited: Option<Duration>,
+    /// How many answers are left during which no part is longer than what lies in memory, and how many there will be the next time.
+    short: u32,
+    short_next: u32,
     /// Whether a part may be longer than what may lie in memory.
     can_reread: bool,
 }
@@ -33,6 +36,8 @@ impl PartLen {
         Self {
             len: FIRST_PART.min(largest_held(shared)),
             waited: None,
+            short: 0,
+            short_next: SHORT_AT_FIRST,
             can_reread,
         }
     }
@@ -53,9 +58,28 @@ impl PartLen {
             true => largest_reread(shared).max(held),
             false => held,
         };
-        let waited = self.waited.unwrap_or(timing.waited).min(timing.waited);
+        self.learn(timing, held, longest);
+    }
+
+    fn learn(&mut self, timing: Timing, held: u64, longest: u64) {
+        // What was so short only once is forgotten.
+        let waited = match self.waited {
+            Some(before) => timing.waited.min(before.max(FADED).saturating_mul(2)),
+            None => timing.waited,
+        };
         self.waited = Some(waited);
-        self.len = next_len(self.len, Timing { waited, ..timing }, held, longest);
+        let timing = Timing { waited, ..timing };
+        self.short = self.short.saturating_sub(1);
+        if timing.again || timing.took > QUICK && self.len > held {
+            // One slow connection of several holds all of them up, since what is on its way at once has a bound; the longer its part, the longer.
+            self.short = self.short_next;
+            self.short_next = self.short_next.saturating_mul(2);
+        }
+        let longest = match self.short {
+            0 => longest,
+            _ => held,
+        };
+        self.len = next_len(self.len, timing, held, longest);
     }
 }
 
@@ -71,16 +95,16 @@ fn next_len(len: u64, timing: Timing, held: u64, longest: u64) -> u64 {
         // Where a part can fail, less is to be lost with it.
         (len / 2).min(held)
     } else if took > SLOW {
-        len / 2
+        (len / 2).min(held)
     } else if took > QUICK {
-        len.min(longest)
+        len.min(held)
     } else {
         // What does not lie in the processor's caches any more takes longer to make than an answer that comes at once.
         let cached = held.min(CACHED_PART);
         let most = if waited < AT_ONCE || waited < took / 16 {
             cached
         } else if waited < took / 8 {
-            len.max(cached)
+            len.max(cached).min(longest)
         } else {
             longest
         };
@@ -105,15 +129,16 @@ fn largest_held(shared: &Shared) -> u64 {
 /// The longest part that is made twice: what is on its way at once stays below the gap that hosts allow.
 fn largest_reread(shared: &Shared) -> u64 {
     let limits = shared.limits();
-    // One that travels, and one that is looked through.
-    let windows = u64::try_from(WINDOWS.saturating_add(1)).unwrap_or(u64::MAX);
+    // Half of the memory is left to others, such as writers that hold theirs as long as they like.
+    let windows = u64::try_from(WINDOWS.saturating_mul(2)).unwrap_or(u64::MAX);
     let memory = u64::try_from(shared.buffers().size()).unwrap_or(u64::MAX);
     match u64::try_from(limits.connections()) {
         // Where the rate is bounded, nothing is won.
         _ if limits.up().is_some() => 0,
         _ if window_len(shared).saturating_mul(windows) > memory => 0,
         Ok(0 | 1) => LARGEST_ALONE,
-        Ok(several) => LARGEST_GAP / several,
+        // While one connection is slow, the others get ahead of it by as much again.
+        Ok(several) => LARGEST_GAP / several.saturating_mul(2),
         Err(_) => 0,
     }
 }
@@ -125,15 +150,18 @@ fn window_len(shared: &Shared) -> u64 {
     // Those on their way, the next one, and one that is looked through.
     let parts = shared.limits().connections().saturating_add(2);
     let windows = u64::try_from(parts.saturating_mul(WINDOWS)).unwrap_or(u64::MAX);
-    let share = (size / windows).max(SHORT_WINDOW).min(size / 4);
+    let windows_at_least = u64::try_from(WINDOWS.saturating_mul(2)).unwrap_or(u64::MAX);
+    let share = (size / windows)
+        .max(SHORT_WINDOW)
+        .min(size / windows_at_least);
     share.clamp(
         SMALLEST_PART,
         shared.limits().window_len().max(SMALLEST_PART),
     )
 }
 
-/// Hosts answer -4 above 256 MiB.
-pub(crate) const LARGEST_GAP: u64 = 192 << 20;
+/// Hosts answer -4 above 256 MiB (api-and-transfers 6.2).
+pub(crate) const LARGEST_GAP: u64 = 240 << 20;
 const FIRST_PART: u64 = 2 << 20;
 const SMALLEST_PART: u64 = 1 << 20;
 /// The longest part where answers come at once.
@@ -144,6 +172,9 @@ const LARGEST_HELD: u64 = 32 << 20;
 /// What is sent again if a part that travels alone fails; hosts take a whole file in one (api-and-transfers 6.2).
 const LARGEST_ALONE: u64 = 256 << 20;
 const SHORT_WINDOW: u64 = 2 << 20;
+/// How many answers are waited for before parts are long again.
+const SHORT_AT_FIRST: u32 = 16;
+const FADED: Duration = Duration::from_millis(1);
 const QUICK: Duration = Duration::from_millis(500);
 const SLOW: Duration = Duration::from_secs(4);
 
@@ -197,7 +228,61 @@ mod tests {
         assert_eq!(after(64 * MIB, &[(20, 450)], held, longest), 8 * MIB);
         // Where it cannot be made twice it never is, and where that has become impossible it ends.
         assert_eq!(after(8 * MIB, &[(50, 60); 9], held, held), 8 * MIB);
-        assert_eq!(after(64 * MIB, &[(50, 800)], held, held), 8 * MIB);
+        assert_eq!(after(64 * MIB, &[(50, 450)], held, held), 8 * MIB);
+        // Nor where a part takes long.
+        assert_eq!(after(64 * MIB, &[(50, 800)], held, longest), 8 * MIB);
+        assert_eq!(after(64 * MIB, &[(50, 5000)], held, longest), 8 * MIB);
+    }
+
+    /// Lets parts be answered by one line.
+    fn learned(len: &mut PartLen, waited: u64, took: u64, times: usize) -> u64 {
+        for _ in 0..times {
+            let timing = Timing {
+                took: Duration::from_millis(took),
+                waited: Duration::from_millis(waited),
+                again: false,
+            };
+            len.learn(timing, 8 * MIB, 100 * MIB);
+        }
+        len.len
+    }
+
+    fn begun() -> PartLen {
+        PartLen {
+            len: 2 * MIB,
+            waited: None,
+            short: 0,
+            short_next: SHORT_AT_FIRST,
+            can_reread: true,
+        }
+    }
+
+    #[test]
+    fn one_slow_connection_keeps_parts_short_each_time_for_longer() {
+        let mut len = begun();
+        assert_eq!(learned(&mut len, 50, 60, 3), 100 * MIB);
+        for answers in [16, 32, 64] {
+            assert_eq!(learned(&mut len, 50, 2000, 1), 8 * MIB);
+            assert_eq!(learned(&mut len, 50, 60, answers - 1), 8 * MIB);
+            assert_eq!(learned(&mut len, 50, 60, 3), 100 * MIB);
+        }
+        // What lies in memory may take its time.
+        let mut len = begun();
+        learned(&mut len, 50, 60, 1);
+        learned(&mut len, 50, 600, 1);
+        assert_eq!(learned(&mut len, 50, 60, 3), 100 * MIB);
+    }
+
+    #[test]
+    fn a_busy_machine_is_no_long_line_and_one_short_wait_no_short_one() {
+        let mut len = begun();
+        for _ in 0..10 {
+            learned(&mut len, 40, 60, 2);
+            assert!(learned(&mut len, 2, 60, 1) <= 8 * MIB);
+        }
+        let mut len = begun();
+        assert_eq!(learned(&mut len, 0, 5, 1), 4 * MIB);
+        assert_eq!(learned(&mut len, 50, 60, 10), 100 * MIB);
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///
 /// - never follows redirects (NET-4) and never decompresses (NET-5);
 /// - verifies the certificate of `https` URLs (NET-1);
-/// - fails when a body ends before its announced length (NET-7);
+/// - fails when a body ends before its announced length (NET-7), and when that of the request does or is longer;
+/// - lets go of the body of the request when the future, or later the response, is dropped, also if the other side answered before it had read all of it;
 /// - states in its errors whether anything of the request may have left (RTY-4), and keeps URLs out
 ///   of them (SEC-3);
 /// - bounds the time to connect; waiting for an answer is bounded by the caller, who drops the

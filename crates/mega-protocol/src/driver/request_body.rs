@@ -42,7 +42,7 @@ type Make = dyn Fn() -> RequestPieces + Send + Sync;
 impl RequestBody {
     /// A body of `len` bytes, made by a stream of pieces each time it is sent.
     ///
-    /// A stream that fails, or ends before or after `len` bytes, breaks the request off.
+    /// A stream that fails, or has more or fewer than `len` bytes, breaks the request off.
     pub fn from_pieces<S>(len: u64, make: impl Fn() -> S + Send + Sync + 'static) -> Self
     where
         S: Stream<Item = io::Result<Bytes>> + Send + 'static,
@@ -75,7 +75,8 @@ impl RequestBody {
         }
     }
 
-    /// The body from its first byte to its last.
+    /// The body from its first byte to its last. Drop each piece as soon as it has left: the one after the next may be made in its memory,
+    /// and does not come before.
     pub fn into_pieces(self) -> RequestPieces {
         match self.0 {
             Repr::Whole(bytes) => {
