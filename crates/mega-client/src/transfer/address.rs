@@ -70,6 +70,13 @@ impl Addresses {
         &self.health
     }
 
+    /// Whether the file is known to be stored in one piece.
+    pub(crate) fn in_one(&self) -> bool {
+        // Nobody waits here: it may be asked by whoever drives the one that is getting the address.
+        let current = self.current.try_lock();
+        current.is_ok_and(|current| matches!(current.address, Some(Address::Whole(_))))
+    }
+
     /// Whether the file is known to be stored in parts.
     pub(crate) async fn in_parts(&self) -> bool {
         matches!(self.current.lock().await.address, Some(Address::Parts(_)))

@@ -106,7 +106,7 @@ impl Buffers {
         }
     }
 
-    /// So many buffers for `len` bytes each, once all of them fit into the budget.
+    /// So many buffers for `len` bytes each, once all of them fit into the budget; as many as fit into a smaller one, but at least one.
     ///
     /// Cancel safe: nothing is taken when the future is dropped.
     pub(crate) async fn take_several(&self, len: usize, count: usize) -> Vec<Buffer> {
@@ -261,7 +261,8 @@ pub(crate) struct Buffer {
 impl Buffer {
     /// Makes several of the budget of this one, which has no content.
     fn split(mut self, len: usize, count: usize) -> Vec<Buffer> {
-        let share = self.held / count.max(1) / UNIT;
+        let count = (self.held / len.max(1)).clamp(1, count.max(1));
+        let share = self.held / count / UNIT;
         let mut parts = Vec::with_capacity(count);
         for _ in 1..count {
             let held = share.saturating_mul(UNIT);
@@ -408,9 +409,9 @@ mod tests {
             assert_eq!(buffers.in_use(), left << 20);
         }
         assert!(buffers.take(4 << 20).now_or_never().is_some());
-        // More than there is: all of it.
+        // More than there is: what fits, in all of it.
         let all = buffers.take_several(2 << 20, 3).await;
-        assert_eq!((all.len(), buffers.in_use()), (3, 4 << 20));
+        assert_eq!((all.len(), buffers.in_use()), (2, 4 << 20));
         drop(all);
         assert_eq!(buffers.in_use(), 0);
         assert!(buffers.take(4 << 20).now_or_never().is_some());

@@ -33,11 +33,24 @@ pub(crate) struct Reread {
     checksum: [u8; 12],
     /// How much is read and encrypted at a time.
     window: u64,
-    /// Memory for [`WINDOWS`] windows. It is taken before the part waits for its place, since nobody who has a place waits for a buffer.
+    /// Memory for windows. It is taken before the part waits for its place, since nobody who has a place waits for a buffer.
     free: Mutex<UnboundedReceiver<Buffer>>,
     give: UnboundedSender<Buffer>,
-    /// Why it could not be read again.
-    failed: std::sync::Mutex<Option<Error>>,
+}
+
+/// Why one sending was broken off from this side.
+#[derive(Clone, Default)]
+pub(crate) struct BrokenOff(Arc<std::sync::Mutex<Option<Error>>>);
+
+impl BrokenOff {
+    fn note(&self, error: Error) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    /// What it was, if anything.
+    pub(crate) fn error(&self) -> Option<Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// What the first reading of a part has shown.
@@ -51,7 +64,7 @@ pub(crate) struct Seen {
 pub(crate) const WINDOWS: usize = 3;
 
 impl Reread {
-    /// A part that is read from `file` once more, window by window, each in one of these buffers.
+    /// A part that is read from `file` once more, window by window, each in one of these buffers. One is enough; with [`WINDOWS`] nothing is waited for.
     pub(crate) fn new(
         file: Arc<File>,
         cipher: ContentCipher,
@@ -72,7 +85,6 @@ impl Reread {
             window,
             free: Mutex::new(free),
             give,
-            failed: std::sync::Mutex::default(),
         }
     }
 
@@ -86,25 +98,23 @@ impl Reread {
         self.range.end.saturating_sub(self.range.start)
     }
 
-    /// The ciphertext, made while it is sent; each time it is sent anew.
-    pub(crate) fn body(self: &Arc<Self>) -> RequestBody {
-        let part = Arc::clone(self);
-        RequestBody::from_pieces(self.len(), move || Arc::clone(&part).pieces())
+    /// The ciphertext, made while it is sent; and where it says why that ended early.
+    pub(crate) fn body(self: &Arc<Self>) -> (RequestBody, BrokenOff) {
+        let (part, broken) = (Arc::clone(self), BrokenOff::default());
+        let note = broken.clone();
+        let pieces = move || Arc::clone(&part).pieces(note.clone());
+        (RequestBody::from_pieces(self.len(), pieces), broken)
     }
 
-    /// Why the last sending was broken off from this side.
-    pub(crate) fn failure(&self) -> Option<Error> {
-        self.failed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-    }
-
-    fn pieces(self: Arc<Self>) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    fn pieces(
+        self: Arc<Self>,
+        broken: BrokenOff,
+    ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
         let start = Leaving {
             at: self.range.start,
             next: None,
             part: self,
+            broken,
         };
         futures::stream::unfold(start, Leaving::step)
     }
@@ -152,6 +162,7 @@ struct Leaving {
     /// Where the window after the next one starts.
     at: u64,
     next: Option<Making>,
+    broken: BrokenOff,
 }
 
 type Making = JoinHandle<Result<Window, Error>>;
@@ -175,8 +186,7 @@ impl Leaving {
             Ok(window) => window,
             Err(error) => {
                 let why = io::Error::other(error.to_string());
-                let failed = self.part.failed.lock();
-                *failed.unwrap_or_else(PoisonError::into_inner) = Some(error);
+                self.broken.note(error);
                 self.at = self.part.range.end;
                 return Some((Err(why), self));
             }

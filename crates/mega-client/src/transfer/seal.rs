@@ -1,7 +1,6 @@
 //! The plaintext of an upload, turned into encrypted parts, in order.
 
 use std::fs::File;
-use std::io::Read;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,7 +11,7 @@ use mega_protocol::storage::PartChecksum;
 use tokio::io::AsyncReadExt;
 
 use super::buffers::{Buffer, Buffers};
-use super::local::{blocking, read_exact_at};
+use super::local::{blocking, read_exact_at, read_up_to_at};
 use super::remote::file_key;
 use super::reread::{Reread, Seen, WINDOWS};
 use super::source::{BoxedReader, Source, source_changed, source_failed};
@@ -109,10 +108,7 @@ impl Sealer {
     pub(crate) fn new(source: &mut Source, mut key: Option<ContentKey>) -> Result<Self> {
         let size = source.size();
         let feed = match source {
-            Source::File(local) => {
-                rewind(&local.file)?;
-                Feed::File(Arc::clone(&local.file))
-            }
+            Source::File(local) => Feed::File(Arc::clone(&local.file)),
             Source::Memory(bytes) => Feed::Memory(bytes.clone()),
             Source::Spool(spool) => {
                 key = Some(spool.key().clone());
@@ -227,6 +223,11 @@ impl Sealer {
             macs: macs.clone(),
             checksum: checksum.finish(),
         };
+        // There may be less memory by now.
+        let least = buffers.size() / WINDOWS;
+        let window = window
+            .min(u64::try_from(least).unwrap_or(window))
+            .max(1 << 20);
         let len = usize::try_from(window).unwrap_or(usize::MAX);
         let memory = buffers.take_several(len, WINDOWS).await;
         let reread = Reread::new(file, self.cipher.clone(), seen, window, memory);
@@ -245,17 +246,13 @@ impl Sealer {
         match &self.feed {
             Feed::Stream(_) => {}
             Feed::File(file) => {
-                // Reading to the end of a limit leaves the buffer's memory unwritten until it is
-                // filled; reading at an offset would have to clear it first.
-                let mut file: &File = file;
-                (&mut file)
-                    .take(wanted)
-                    .read_to_end(&mut buffer)
-                    .map_err(source_failed)?;
+                let len = usize::try_from(wanted).unwrap_or(usize::MAX);
+                read_up_to_at(file, &mut buffer, len, offset).map_err(source_failed)?;
                 self.check_len(buffer.len(), wanted)?;
                 if end == self.size {
-                    let more = file.read(&mut [0]).map_err(source_failed)?;
-                    if more > 0 {
+                    let mut more = Vec::with_capacity(1);
+                    read_up_to_at(file, &mut more, 1, end).map_err(source_failed)?;
+                    if !more.is_empty() {
                         return Err(source_changed(self.size, self.size.saturating_add(1)));
                     }
                 }
@@ -339,11 +336,6 @@ impl std::fmt::Debug for Sealer {
             .field("offset", &self.offset)
             .finish_non_exhaustive()
     }
-}
-
-fn rewind(file: &File) -> Result<()> {
-    let mut file = file;
-    std::io::Seek::rewind(&mut file).map_err(source_failed)
 }
 
 /// Encrypting this much takes less time than handing it to another thread and back.

@@ -21,7 +21,7 @@ use super::local::blocking;
 use super::part_len::{LARGEST_GAP, PartLen, Timing};
 use super::progress::Meter;
 use super::retry::{Failure, Remedy, Retry};
-use super::seal::{Lengths, Part, Sealed, Sealer};
+use super::seal::{Lengths, Part, PartBody, Sealed, Sealer};
 use super::source::Source;
 use super::wire::{PartReply, UploadToken, UploadUrl};
 use crate::error::{Error, ErrorKind, Result};
@@ -61,6 +61,7 @@ pub(crate) async fn send(
 ) -> Result<Sent> {
     let size = source.size();
     let mut retry = Retry::new(shared.limits());
+    let mut may_be_long = true;
     loop {
         let earlier = resumed.take();
         let (seed, key) = match (journal, &earlier) {
@@ -77,6 +78,7 @@ pub(crate) async fn send(
             seed,
             earlier,
             address: address.take(),
+            may_be_long,
         };
         let failure = match attempt(shared, sealer, meter, plan).await {
             Ok((token, sealed)) => {
@@ -95,6 +97,8 @@ pub(crate) async fn send(
             return Err(failure.error);
         }
         retry.pause(failure).await?;
+        // The second time nothing is risked.
+        may_be_long = false;
         meter.restart();
     }
 }
@@ -107,6 +111,8 @@ struct Plan {
     earlier: Option<Resumed>,
     /// The address that was asked for ahead.
     address: Option<std::result::Result<UploadUrl, Failure>>,
+    /// Whether parts may be longer than what lies in memory.
+    may_be_long: bool,
 }
 
 /// Sends everything once, under one address.
@@ -121,6 +127,7 @@ async fn attempt(
         seed,
         mut earlier,
         address,
+        may_be_long,
     } = plan;
     let url = match (&earlier, address) {
         (Some(earlier), _) => earlier.url.clone(),
@@ -138,7 +145,7 @@ async fn attempt(
         shared,
         url: &url,
         meter,
-        part_len: PartLen::new(shared, sealer.can_reread()),
+        part_len: PartLen::new(shared, may_be_long && sealer.can_reread()),
         unanswered: BTreeSet::new(),
     };
     let mut posts = FuturesUnordered::new();
@@ -329,7 +336,14 @@ impl<'a> Flight<'a> {
                 };
                 again = true;
                 match failure.remedy {
-                    Remedy::Again => retry.pause(failure).await?,
+                    // What is too long for the line goes in shorter parts, which a part that was sealed never becomes.
+                    Remedy::Again => retry.pause(failure).await.map_err(|error| {
+                        let remedy = match part.body {
+                            PartBody::Reread(_) if error.is_retryable() => Remedy::StartOver,
+                            _ => Remedy::GiveUp,
+                        };
+                        Failure::new(remedy, error)
+                    })?,
                     _ => return Err(failure),
                 };
             }

@@ -164,12 +164,12 @@ impl Wire {
                     .await
             }
             PartBody::Reread(reread) => {
-                let (checksum, body) = (reread.checksum(), reread.body());
+                let (checksum, (body, broken)) = (reread.checksum(), reread.body());
                 let sent = self
                     .storage
                     .upload_made_part(url, part.offset, checksum, body, progress)
                     .await;
-                if let Some(error) = reread.failure() {
+                if let Some(error) = broken.error() {
                     return Err(error.into());
                 }
                 sent

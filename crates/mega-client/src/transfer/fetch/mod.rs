@@ -234,8 +234,15 @@ impl<S: Sink> Fetch<'_, S> {
                 // As many as are allowed at this moment.
                 self.shared.limits().connections()
             };
+            // Six parts are watched request by request. Which it is shows with the first address.
+            let alone = most == 1 && self.addresses.in_one();
+            let longest = if alone {
+                LONGEST_ALONE
+            } else {
+                LONGEST_REQUEST
+            };
             while requests.len() < most
-                && let Some(range) = self.next_range()
+                && let Some(range) = self.next_range(most, longest)
             {
                 requests.push(self.range(range));
             }
@@ -249,19 +256,18 @@ impl<S: Sink> Fetch<'_, S> {
 
     /// The next range to ask for: whole chunks, an even share of what is left, so that all
     /// connections end at about the same time.
-    fn next_range(&self) -> Option<Range<u64>> {
+    fn next_range(&self, connections: usize, longest: u64) -> Option<Range<u64>> {
         if self.known().proven.is_some() {
             return None;
         }
         let mut todo = lock(&self.todo);
         let left = todo.iter().map(length).fold(0_u64, u64::saturating_add);
-        let connections = u64::try_from(self.limits.connections()).unwrap_or(1).max(1);
         // One connection has nobody to end with.
-        let share = match connections {
-            1 => left,
-            _ => left / connections / 2,
+        let share = match u64::try_from(connections) {
+            Ok(several @ 2..) => left / several / 2,
+            _ => left,
         };
-        let share = share.clamp(self.limits.window_len(), LONGEST_REQUEST);
+        let share = share.clamp(self.limits.window_len(), longest);
         let front = todo.front_mut()?;
         let start = front.start;
         let end = self.border(start, share).min(front.end);
@@ -311,5 +317,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// No request asks for more. Each costs a round trip in which nothing comes; one that breaks off goes on where it was.
-const LONGEST_REQUEST: u64 = 512 << 20;
+/// No request asks for more: limits that change while it runs count from the next one.
+const LONGEST_REQUEST: u64 = 64 << 20;
+/// Where there is one connection, each request costs a round trip in which nothing comes.
+const LONGEST_ALONE: u64 = 256 << 20;

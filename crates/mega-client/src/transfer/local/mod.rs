@@ -122,6 +122,39 @@ fn write_step_at(file: &std::fs::File, piece: &[u8], offset: u64) -> io::Result<
     }
 }
 
+/// Reads up to `len` bytes from their place into an empty buffer that has room for them, without clearing its memory first; fewer at the end of the file.
+///
+/// The file's own position is left alone where the system can do that, so a thread that nobody waits for any more disturbs nobody.
+pub(crate) fn read_up_to_at(
+    file: &std::fs::File,
+    buffer: &mut Vec<u8>,
+    len: usize,
+    offset: u64,
+) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        buffer.reserve_exact(len);
+        while buffer.len() < len {
+            let at = offset.saturating_add(u64::try_from(buffer.len()).unwrap_or(u64::MAX));
+            match rustix::io::pread(file, rustix::buffer::spare_capacity(buffer), at) {
+                Ok(0) => break,
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        buffer.truncate(len);
+        Ok(())
+    }
+    #[cfg(not(unix))]
+    {
+        use std::io::{Read, Seek, SeekFrom};
+        let mut file = file;
+        file.seek(SeekFrom::Start(offset))?;
+        let len = u64::try_from(len).unwrap_or(u64::MAX);
+        file.take(len).read_to_end(buffer).map(drop)
+    }
+}
+
 /// Fills a piece from its place, wherever the file's own position is.
 pub(crate) fn read_exact_at(file: &std::fs::File, piece: &mut [u8], offset: u64) -> io::Result<()> {
     #[cfg(unix)]
@@ -151,5 +184,14 @@ mod tests {
         assert_eq!(&read[..6], b"before");
         assert!(read[6..] == piece);
         assert_eq!(file.metadata().unwrap().len(), 700_007);
+        // Into a buffer with more room than is wanted, and across the end.
+        let mut read = Vec::with_capacity(1 << 20);
+        read_up_to_at(&file, &mut read, 10, 3).unwrap();
+        assert_eq!(read[..3], *b"ore");
+        assert_eq!(read.len(), 10);
+        read.clear();
+        read_up_to_at(&file, &mut read, 100, 700_000).unwrap();
+        assert_eq!(read, piece[piece.len() - 7..]);
+        read_up_to_at(&file, &mut Vec::new(), 0, 0).unwrap();
     }
 }
