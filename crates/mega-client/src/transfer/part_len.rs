@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::Shared;
 use super::reread::WINDOWS;
 use super::seal::Lengths;
@@ -9,7 +11,9 @@ use super::seal::Lengths;
 /// How a part fared.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
-    /// From its first byte to its answer.
+    /// How long it was.
+    pub(crate) bytes: u64,
+    /// From when it was ready to its answer: waiting for a place, and for the rate that is allowed, is part of it.
     pub(crate) took: Duration,
     /// From its last byte to its answer.
     pub(crate) waited: Duration,
@@ -26,6 +30,8 @@ pub(crate) struct PartLen {
     /// How many answers are left during which no part is longer than what lies in memory, and how many there will be the next time.
     short: u32,
     short_next: u32,
+    /// The slowest of the last connections, in bytes per second, and until when that counts.
+    slowest: Option<(u64, Instant)>,
     /// Whether a part may be longer than what may lie in memory.
     can_reread: bool,
 }
@@ -38,6 +44,7 @@ impl PartLen {
             waited: None,
             short: 0,
             short_next: SHORT_AT_FIRST,
+            slowest: None,
             can_reread,
         }
     }
@@ -58,10 +65,24 @@ impl PartLen {
             true => largest_reread(shared).max(held),
             false => held,
         };
-        self.learn(timing, held, longest);
+        self.learn(timing, Instant::now(), held, longest);
     }
 
-    fn learn(&mut self, timing: Timing, held: u64, longest: u64) {
+    fn learn(&mut self, timing: Timing, now: Instant, held: u64, longest: u64) {
+        let sending = timing.took.saturating_sub(timing.waited);
+        let millis = u64::try_from(sending.as_millis()).unwrap_or(u64::MAX);
+        let rate = timing.bytes.saturating_mul(1000) / millis.max(1);
+        let slowest = match self.slowest {
+            Some((slower, until)) if slower < rate && until > now => slower,
+            _ => {
+                // Long enough for a connection that is still slow to be heard of again.
+                let counts = timing.took.saturating_mul(4).max(SLOWEST_COUNTS);
+                self.slowest = now.checked_add(counts).map(|until| (rate, until));
+                rate
+            }
+        };
+        // What is on its way at once has a bound: a slow connection holds all of them up, the longer its part, the longer.
+        let longest = longest.min((slowest / 2).max(held));
         // What was so short only once is forgotten.
         let waited = match self.waited {
             Some(before) => timing.waited.min(before.max(FADED).saturating_mul(2)),
@@ -71,7 +92,7 @@ impl PartLen {
         let timing = Timing { waited, ..timing };
         self.short = self.short.saturating_sub(1);
         if timing.again || timing.took > QUICK && self.len > held {
-            // One slow connection of several holds all of them up, since what is on its way at once has a bound; the longer its part, the longer.
+            // It was one, all the same.
             self.short = self.short_next;
             self.short_next = self.short_next.saturating_mul(2);
         }
@@ -90,6 +111,7 @@ fn next_len(len: u64, timing: Timing, held: u64, longest: u64) -> u64 {
         took,
         waited,
         again,
+        ..
     } = timing;
     let next = if again {
         // Where a part can fail, less is to be lost with it.
@@ -175,6 +197,7 @@ const SHORT_WINDOW: u64 = 2 << 20;
 /// How many answers are waited for before parts are long again.
 const SHORT_AT_FIRST: u32 = 16;
 const FADED: Duration = Duration::from_millis(1);
+const SLOWEST_COUNTS: Duration = Duration::from_secs(2);
 const QUICK: Duration = Duration::from_millis(500);
 const SLOW: Duration = Duration::from_secs(4);
 
@@ -187,11 +210,7 @@ mod tests {
     /// What parts come to that wait so long for their answers, of so long in all, in milliseconds.
     fn after(len: u64, answers: &[(u64, u64)], held: u64, longest: u64) -> u64 {
         answers.iter().fold(len, |len, (waited, took)| {
-            let timing = Timing {
-                took: Duration::from_millis(*took),
-                waited: Duration::from_millis(*waited),
-                again: false,
-            };
+            let timing = timed(*waited, *took);
             next_len(len, timing, held, longest)
         })
     }
@@ -234,17 +253,50 @@ mod tests {
         assert_eq!(after(64 * MIB, &[(50, 5000)], held, longest), 8 * MIB);
     }
 
+    fn timed(waited: u64, took: u64) -> Timing {
+        Timing {
+            bytes: 1 << 40,
+            took: Duration::from_millis(took),
+            waited: Duration::from_millis(waited),
+            again: false,
+        }
+    }
+
     /// Lets parts be answered by one line.
     fn learned(len: &mut PartLen, waited: u64, took: u64, times: usize) -> u64 {
         for _ in 0..times {
-            let timing = Timing {
-                took: Duration::from_millis(took),
-                waited: Duration::from_millis(waited),
-                again: false,
-            };
-            len.learn(timing, 8 * MIB, 100 * MIB);
+            len.learn(timed(waited, took), Instant::now(), 8 * MIB, 100 * MIB);
         }
         len.len
+    }
+
+    #[test]
+    fn a_part_is_no_longer_than_what_the_slowest_connection_takes_quickly() {
+        let mut len = begun();
+        let start = Instant::now();
+        let part = |len: &mut PartLen, at: u64, bytes: u64, millis: u64| {
+            let timing = Timing {
+                bytes: bytes * MIB,
+                ..timed(50, 50 + millis)
+            };
+            let now = start + Duration::from_millis(at);
+            len.learn(timing, now, 8 * MIB, 100 * MIB);
+            len.len
+        };
+        for round in 0..10 {
+            // Three connections with a hundred mebibytes per second, which are heard of often, and one with twenty.
+            part(&mut len, round * 600, 2, 100);
+            for answer in 0..12 {
+                let longest = part(&mut len, round * 600 + answer * 50, 2, 20);
+                assert!(longest <= 10 * MIB, "{longest}");
+            }
+        }
+        // Once it is as fast as the others, parts are soon as long as they may be for those.
+        let parts: Vec<_> = (0..20)
+            .map(|answer| part(&mut len, 6000 + answer * 150, 10, 50))
+            .collect();
+        assert_eq!(parts[0], 10 * MIB);
+        assert_eq!(parts.last(), Some(&(100 * MIB)));
     }
 
     fn begun() -> PartLen {
@@ -253,6 +305,7 @@ mod tests {
             waited: None,
             short: 0,
             short_next: SHORT_AT_FIRST,
+            slowest: None,
             can_reread: true,
         }
     }
@@ -288,9 +341,8 @@ mod tests {
     #[test]
     fn after_a_failure_parts_are_short_again() {
         let timing = Timing {
-            took: Duration::from_millis(60),
-            waited: Duration::from_millis(50),
             again: true,
+            ..timed(50, 60)
         };
         assert_eq!(next_len(100 * MIB, timing, 8 * MIB, 100 * MIB), 8 * MIB);
         assert_eq!(next_len(8 * MIB, timing, 8 * MIB, 100 * MIB), 4 * MIB);

@@ -389,6 +389,7 @@ async fn post_once(
         }
     };
     let timing = Timing {
+        bytes: len,
         took: start.elapsed(),
         waited: leaving.since_last().unwrap_or_default(),
         again: false,
