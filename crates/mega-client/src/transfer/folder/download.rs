@@ -15,7 +15,7 @@ use super::super::existing::Existing;
 use super::super::integrity::IntegrityPolicy;
 use super::super::local::{Kind, LocalDir, blocking, local_error, os_name};
 use super::super::progress::{Meter, Progress};
-use super::super::save::{Destination, already_exists, save};
+use super::super::save::{Destination, Home, already_exists, save};
 use super::dirs::{DirId, Dirs, too_deep};
 use super::filter::Filter;
 use super::make_dirs::{make_dirs, open_top, sweep_all, sync_all};
@@ -305,7 +305,9 @@ impl DownloadFolder {
         let found = {
             let (dirs, id, name) = (Arc::clone(dirs), file.folder, file.name.clone());
             let (remote, path, dry_run) = (remote.clone(), path.clone(), self.options.dry_run);
+            let turn = self.client.transfers().disk().enter().await;
             blocking(move || {
+                let _turn = turn;
                 let failed = |error| local_error("the local folder cannot be used", &path, error);
                 let dir = match dirs.open(id) {
                     Ok(dir) => dir,
@@ -316,16 +318,16 @@ impl DownloadFolder {
                     Err(error) => return Err(failed(error)),
                 };
                 match dir.stat(&name).map_err(failed)? {
-                    None => Ok(Some((dir, None))),
+                    None => Ok(Some(None)),
                     Some(stamp) => {
                         let alike = likeness(&dir, &name, stamp, &remote, modified)?;
-                        Ok(Some((dir, Some((stamp, alike)))))
+                        Ok(Some(Some((stamp, alike))))
                     }
                 }
             })
             .await??
         };
-        let Some((folder, found)) = found else {
+        let Some(found) = found else {
             return Ok(Outcome::New);
         };
         let (existing, outcome) = match found {
@@ -336,9 +338,11 @@ impl DownloadFolder {
                     return Ok(self.same(file));
                 }
                 if !self.options.dry_run {
-                    let name = file.name.clone();
+                    let (dirs, id, name) = (Arc::clone(dirs), file.folder, file.name.clone());
+                    let turn = self.client.transfers().disk().enter().await;
                     let set = blocking(move || {
-                        let local = folder.open_file(&name)?;
+                        let _turn = turn;
+                        let local = dirs.open(id)?.open_file(&name)?;
                         modified.map_or(Ok(()), |modified| local.set_modified(modified))
                     });
                     set.await?.map_err(|error| {
@@ -365,7 +369,7 @@ impl DownloadFolder {
             return Ok(outcome);
         }
         let to = Destination {
-            folder,
+            folder: Home::In(Arc::clone(dirs), file.folder),
             name: file.name.clone(),
             path,
             existing,
