@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::super::buffers::Buffer;
 use super::super::gate::Place;
 use super::super::local::{Stamp, blocking, local_error};
 use super::super::retry::Failure;
@@ -31,15 +32,17 @@ impl UploadFolder {
         path: PathBuf,
     ) -> Result<Ready> {
         let open = opener(file, dirs, path);
+        let opened = blocking(open).await??;
         Ok(Ready {
-            source: Source::File(blocking(open).await??),
+            source: Source::File(opened),
             address: None,
             turn: None,
         })
     }
 
-    /// A small file. First its address, which takes a round trip, and then its place among those that are open: of the many that are on
-    /// their way few are open at a time (see [`Shared::small_uploads`](super::super::Shared::small_uploads)).
+    /// A small file, with its content. First its address, which takes a round trip, then its place among those that are open, then memory, then the
+    /// file: of the many that are on their way few are open at a time (see [`Shared::small_uploads`](super::super::Shared::small_uploads)). All that is to be done with it is
+    /// done in one step, since going to another thread and back takes longer than reading it.
     pub(super) async fn open_small(
         &self,
         file: &ScannedFile,
@@ -49,16 +52,27 @@ impl UploadFolder {
         let shared = self.client.transfers();
         let address = shared.wire().upload_address(file.stamp.size).await;
         let turn = shared.small_uploads().enter().await;
-        let open = opener(file, dirs, path);
+        let len = usize::try_from(file.stamp.size).unwrap_or(usize::MAX);
+        let buffer = shared.buffers().take(len).await;
+        let (open, scanned) = (opener(file, dirs, path), file.stamp.size);
         // The step keeps the place to its end, also when nobody waits for it any more.
-        let (opened, turn) = blocking(move || (open(), turn)).await?;
-        let opened = opened?;
+        let reading = blocking(move || (open().and_then(|file| read(file, scanned, buffer)), turn));
+        let (source, turn) = reading.await?;
+        let source = source?;
         Ok(Ready {
             // It may have another size by now; then the address is of no use.
-            address: (opened.stamp.size == file.stamp.size).then_some(address),
-            source: Source::File(opened),
+            address: (source.size() == scanned).then_some(address),
+            source,
             turn: Some(turn),
         })
+    }
+}
+
+/// Reads a file that has the size that was seen when it was found. One that has another is read when it is sent, with as much memory as it takes then.
+fn read(file: LocalFile, scanned: u64, buffer: Buffer) -> Result<Source> {
+    match file.stamp.size == scanned {
+        true => file.read_whole(buffer),
+        false => Ok(Source::File(file)),
     }
 }
 
