@@ -162,3 +162,38 @@ impl Sink for MemorySink {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::buffers::Buffers;
+    use super::*;
+
+    #[tokio::test]
+    async fn lim_12_a_content_in_one_piece_counts_until_it_is_dropped_or_let_go() {
+        let buffers = Buffers::new(1 << 20);
+        let filled = async || {
+            let mut piece = buffers.take(4096).await;
+            piece.resize(4096, 7);
+            let sink = MemorySink::new(4096, 4096).unwrap();
+            sink.store(0, piece).unwrap();
+            sink
+        };
+        let content = filled().await.take_counted();
+        assert_eq!((content.len(), buffers.in_use()), (4096, 4096));
+        drop(content);
+        assert_eq!(buffers.in_use(), 0);
+
+        let content = filled().await.take();
+        assert_eq!((content.len(), buffers.in_use()), (4096, 0));
+
+        let sink = filled().await;
+        sink.let_go();
+        assert_eq!(buffers.in_use(), 0);
+        // What comes again replaces it, and counts no longer than that takes.
+        let mut again = buffers.take(4096).await;
+        again.resize(4096, 8);
+        sink.store(0, again).unwrap();
+        assert_eq!(buffers.in_use(), 0);
+        assert!(sink.take().iter().all(|byte| *byte == 8));
+    }
+}
