@@ -10,7 +10,7 @@ use super::integrity::IntegrityPolicy;
 use super::local::{LocalDir, blocking, local_error, split};
 use super::progress::{Meter, Progress};
 use super::receipt::Receipt;
-use super::save::{Destination, save};
+use super::save::{Destination, Home, save};
 use crate::error::Result;
 use crate::node::time_from_unix;
 use crate::{Client, Target};
@@ -130,7 +130,7 @@ impl Download {
         })
         .await??;
         let to = Destination {
-            folder: Arc::new(folder),
+            folder: Home::Open(Arc::new(folder)),
             name,
             path: self.local.clone(),
             existing: self.existing,

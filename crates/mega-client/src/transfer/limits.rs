@@ -6,7 +6,7 @@ use std::time::Duration;
 ///
 /// The defaults follow the threat model (LIM-10, LIM-12): four files at once over four connections
 /// each, and 64 MiB of buffers whatever happens. Small files count less than large ones, since
-/// what they cost is round trips: hundreds of them are on their way at once, over at most 192 connections (96 on Apple's systems,
+/// what they cost is round trips: a thousand of them are on their way at once, over at most 256 connections (64 on Apple's systems,
 /// where a process may have 256 files and connections open unless it asks for more).
 ///
 /// ```
@@ -29,11 +29,12 @@ pub struct TransferLimits {
     sync: bool,
 }
 
-/// Each may have a file open beside.
+/// Each may have a file open beside, and a folder's transfer has 64 folders open; a process may have 256 files and connections on Apple's systems, 1024
+/// on others.
 const REQUESTS_AT_ONCE: usize = if cfg!(target_vendor = "apple") {
-    96
+    64
 } else {
-    192
+    256
 };
 
 /// What to do when the transfer quota is used up (HTTP status 509; api-and-transfers 7.4).
@@ -53,7 +54,7 @@ impl Default for TransferLimits {
         Self {
             connections_per_file: 4,
             files_at_once: 4,
-            small_files_at_once: 512,
+            small_files_at_once: 1024,
             requests_at_once: REQUESTS_AT_ONCE,
             buffer_bytes: 64 << 20,
             memory_bytes: 1 << 30,
@@ -85,7 +86,8 @@ impl TransferLimits {
         self
     }
 
-    /// How many small files a folder transfer moves at once; at least 1.
+    /// How many small files a folder transfer moves at once; at least 1. Most of them wait for an answer: no more of them are open, or have a request to
+    /// storage under way, than [`requests_at_once`](Self::requests_at_once) says.
     #[must_use]
     pub fn small_files_at_once(mut self, count: usize) -> Self {
         self.small_files_at_once = count.clamp(1, 4096);
@@ -93,7 +95,7 @@ impl TransferLimits {
     }
 
     /// How many requests to storage hosts all transfers of the client have in flight together, downloads and uploads counted
-    /// apart; at least 1. Each may need two of the files and connections that the system lets the process have open.
+    /// apart; at least 1. Each may need two of the files and connections that the system lets the process have open, and each folder transfer 64 more.
     #[must_use]
     pub fn requests_at_once(mut self, count: usize) -> Self {
         self.requests_at_once = count.clamp(1, 4096);

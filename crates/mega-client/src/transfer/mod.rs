@@ -90,6 +90,7 @@ pub use writer::{FileWriter, OpenWriter};
 
 use blocks::OpenFiles;
 use buffers::Buffers;
+use gate::Gate;
 use pace::Pace;
 use wire::Wire;
 
@@ -110,6 +111,13 @@ struct Inner {
     /// never waits for a reader that waits for the transfer.
     reading: Buffers,
     open_files: OpenFiles,
+    /// One place for each small file of a folder's upload, from when it is opened until it has been sent. Nobody who holds a buffer waits for one.
+    /// Whoever has one may wait for a buffer, and those who hold buffers wait for the place of a request ([`Wire::post`]) and for storage hosts, but
+    /// never for this gate: so both always become free.
+    small_uploads: Gate,
+    /// One place for each step of a folder's transfer that has a local file and its folder open. Whoever has one waits for the disk only, so holders
+    /// of anything may wait for one.
+    disk: Gate,
     down: Pace,
     up: Pace,
 }
@@ -127,6 +135,8 @@ impl Shared {
                 wire: Wire::new(api, client, limits.requests()),
                 buffers: Buffers::new(moving),
                 reading: Buffers::new(reading),
+                small_uploads: Gate::new(limits.requests()),
+                disk: Gate::new(steps(&limits)),
                 limits: RwLock::new(limits),
                 open_files: OpenFiles::default(),
                 down: Pace::default(),
@@ -149,6 +159,8 @@ impl Shared {
 
     pub(crate) fn set_limits(&self, limits: TransferLimits) {
         self.wire().set_requests(limits.requests());
+        self.inner.small_uploads.resize(limits.requests());
+        self.inner.disk.resize(steps(&limits));
         let before = std::mem::replace(
             &mut *self
                 .inner
@@ -189,9 +201,25 @@ impl Shared {
         &self.inner.reading
     }
 
+    /// As many small files are open and on their way up as there are requests to storage hosts, however many wait for an address or a node: a process
+    /// may have far fewer files open than small files travel.
+    pub(crate) fn small_uploads(&self) -> &Gate {
+        &self.inner.small_uploads
+    }
+
+    /// For steps that have a local file and its folder open.
+    pub(crate) fn disk(&self) -> &Gate {
+        &self.inner.disk
+    }
+
     pub(crate) fn open_files(&self) -> &OpenFiles {
         &self.inner.open_files
     }
+}
+
+/// How many steps at once have a file and a folder open: half as many as there are requests, so that both together are no more than those.
+fn steps(limits: &TransferLimits) -> usize {
+    limits.requests().div_ceil(2)
 }
 
 /// What of a budget is for transfers and what for readers.

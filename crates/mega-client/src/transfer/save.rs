@@ -11,6 +11,7 @@ use mega_crypto::content::ChunkMacs;
 use super::Shared;
 use super::existing::{Existing, numbered};
 use super::fetch::{Proof, fetch, fetch_rest};
+use super::folder::{DirId, Dirs};
 use super::integrity::{Integrity, IntegrityPolicy, LengthProof};
 use super::journal::DownloadJournal;
 use super::limits::TransferLimits;
@@ -25,7 +26,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// Where a file is to lie and what is to be done with what lies there.
 #[derive(Clone, Debug)]
 pub(crate) struct Destination {
-    pub(crate) folder: Arc<LocalDir>,
+    pub(crate) folder: Home,
     pub(crate) name: OsString,
     /// The path as the caller knows it, for messages.
     pub(crate) path: PathBuf,
@@ -38,6 +39,26 @@ pub(crate) struct Destination {
     pub(crate) sync_folder: bool,
     /// Whether what has arrived is kept for a later run when this one fails.
     pub(crate) resumable: bool,
+}
+
+/// The local folder of a file. A folder's download has files for more folders on their way than a process may have open, so there it is opened by
+/// the steps that need it.
+#[derive(Clone, Debug)]
+pub(crate) enum Home {
+    /// One that is open.
+    Open(Arc<LocalDir>),
+    /// One of a tree.
+    In(Arc<Dirs>, DirId),
+}
+
+impl Home {
+    /// The open folder. It waits for the disk.
+    fn open(&self) -> io::Result<Arc<LocalDir>> {
+        match self {
+            Self::Open(folder) => Ok(Arc::clone(folder)),
+            Self::In(dirs, id) => dirs.open(*id),
+        }
+    }
 }
 
 /// Downloads a file to its destination.
@@ -63,19 +84,24 @@ pub(crate) async fn save(
         // One step on another thread instead of several; the content is verified before it is written.
         let sink = Arc::new(MemorySink::new(file.size, TransferLimits::SMALL_FILE)?);
         let proof = fetch(shared, file, policy, Arc::clone(&sink), meter).await?;
-        let content = sink.take();
+        let content = sink.take_counted();
+        let turn = shared.disk().enter().await;
         let path = blocking(move || {
+            // It holds its place to its end, also when nobody waits for it any more; and the content its part of the budget.
+            let (_turn, content) = (turn, content);
             let failed = |error| unwritable(&to.path, error);
-            let mut partial = PartialFile::create(Arc::clone(&to.folder)).map_err(failed)?;
+            let folder = to.folder.open().map_err(failed)?;
+            let mut partial = PartialFile::create(folder).map_err(failed)?;
             super::local::write_all_at(partial.file(), &content, 0).map_err(failed)?;
             place(&mut partial, &to, sync)
         })
         .await??;
         (proof, path)
     } else {
-        let (folder, name, wanted) = (Arc::clone(&to.folder), to.name.clone(), file.clone());
+        let (folder, name, wanted) = (to.folder.clone(), to.name.clone(), file.clone());
         let resumable = to.resumable;
-        let opened = blocking(move || Unfinished::open(folder, &name, &wanted, resumable)).await?;
+        let opening = blocking(move || Unfinished::open(folder.open()?, &name, &wanted, resumable));
+        let opened = opening.await?;
         let mut unfinished = opened.map_err(|error| unwritable(&to.path, error))?;
         let have = std::mem::take(&mut unfinished.have);
         resumed = have.iter().fold(0_u64, |sum, kept| {
@@ -179,8 +205,8 @@ async fn look(
     policy: IntegrityPolicy,
     to: &Destination,
 ) -> Result<Option<Receipt>> {
-    let (folder, name) = (Arc::clone(&to.folder), to.name.clone());
-    let found = blocking(move || folder.stat(&name))
+    let (folder, name) = (to.folder.clone(), to.name.clone());
+    let found = blocking(move || folder.open()?.stat(&name))
         .await?
         .map_err(|error| unwritable(&to.path, error))?;
     let Some(found) = found else {
@@ -199,9 +225,9 @@ async fn look(
         Existing::Overwrite => Ok(None),
         Existing::Update if found.kind != Kind::File => Ok(None),
         Existing::Update => {
-            let (folder, name, wanted) = (Arc::clone(&to.folder), to.name.clone(), file.clone());
+            let (folder, name, wanted) = (to.folder.clone(), to.name.clone(), file.clone());
             let same = blocking(move || {
-                let Ok(local) = folder.open_file(&name) else {
+                let Ok(local) = folder.open().and_then(|folder| folder.open_file(&name)) else {
                     return Ok::<_, Error>(None);
                 };
                 match verify::compare_with_length(&local, &wanted, policy, None)? {
@@ -253,7 +279,8 @@ fn was_there(
 fn place(partial: &mut PartialFile, to: &Destination, sync: bool) -> Result<Option<PathBuf>> {
     let path = name_it(partial, to, sync)?;
     if path.is_some() && sync && to.sync_folder {
-        to.folder.sync().map_err(|error| {
+        let flushed = to.folder.open().and_then(|folder| folder.sync());
+        flushed.map_err(|error| {
             let text =
                 "the local file is complete, but its folder could not be flushed to the disk";
             local_error(text, &to.path, error)

@@ -86,6 +86,8 @@ pub(crate) struct Sealer {
 enum Feed {
     File(Arc<File>),
     Memory(Bytes),
+    /// All of it, in the memory that it is encrypted in.
+    Short(Option<Buffer>),
     /// Ciphertext with its MACs and checksum.
     Spool(Arc<File>, CondensedMac, Crc),
     Stream(BoxedReader),
@@ -107,7 +109,12 @@ impl Sealer {
     /// [`ErrorKind::SourceChanged`] for a reader that is used up.
     pub(crate) fn new(source: &mut Source, mut key: Option<ContentKey>) -> Result<Self> {
         let size = source.size();
+        if let Source::Short(local, None) = source {
+            // What was read has been encrypted under another key. The file is read again, and looked at in the end like any other.
+            *source = Source::File(local.same());
+        }
         let feed = match source {
+            Source::Short(_, content) => Feed::Short(content.take()),
             Source::File(local) => Feed::File(Arc::clone(&local.file)),
             Source::Memory(bytes) => Feed::Memory(bytes.clone()),
             Source::Spool(spool) => {
@@ -163,7 +170,14 @@ impl Sealer {
             return self.look_through(end, lengths.window, buffers).await;
         }
         let len = usize::try_from(wanted).unwrap_or(usize::MAX);
-        let mut buffer = buffers.take(len).await;
+        let read = match &mut self.feed {
+            Feed::Short(content) => content.take(),
+            _ => None,
+        };
+        let mut buffer = match read {
+            Some(read) => read,
+            None => buffers.take(len).await,
+        };
         if let Feed::Stream(reader) = &mut self.feed {
             let got = reader.take(wanted).read_to_end(&mut buffer).await;
             got.map_err(source_failed)?;
@@ -175,7 +189,7 @@ impl Sealer {
             }
             self.check_len(buffer.len(), wanted)?;
         }
-        let quick = matches!(self.feed, Feed::Memory(_)) && len <= INLINE;
+        let quick = matches!(self.feed, Feed::Memory(_) | Feed::Short(_)) && len <= INLINE;
         if quick {
             let part = self.make(buffer, end)?;
             Ok((self, part))
@@ -245,6 +259,7 @@ impl Sealer {
         let wanted = end.saturating_sub(offset);
         match &self.feed {
             Feed::Stream(_) => {}
+            Feed::Short(_) => self.check_len(buffer.len(), wanted)?,
             Feed::File(file) => {
                 let len = usize::try_from(wanted).unwrap_or(usize::MAX);
                 read_up_to_at(file, &mut buffer, len, offset).map_err(source_failed)?;

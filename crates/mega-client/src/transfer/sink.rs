@@ -55,9 +55,9 @@ pub(crate) struct MemorySink {
 enum Content {
     /// Nothing yet; this many bytes are wanted.
     Empty(usize),
-    /// All of it came in one piece.
-    Whole(Vec<u8>),
-    /// All of it, filled piece by piece.
+    /// All of it came in one piece, which counts against the budget.
+    Whole(Buffer),
+    /// All of it, filled piece by piece, outside the budget.
     Pieces(Vec<u8>),
 }
 
@@ -88,7 +88,29 @@ impl MemorySink {
         let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
         match std::mem::replace(&mut *content, Content::Empty(0)) {
             Content::Empty(_) => Bytes::new(),
-            Content::Whole(bytes) | Content::Pieces(bytes) => bytes.into(),
+            Content::Whole(piece) => piece.into_vec().into(),
+            Content::Pieces(bytes) => bytes.into(),
+        }
+    }
+
+    /// The same, and what came in one piece goes on to count against the budget until it is dropped.
+    pub(crate) fn take_counted(&self) -> Bytes {
+        let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *content, Content::Empty(0)) {
+            Content::Empty(_) => Bytes::new(),
+            Content::Whole(piece) => piece.into_bytes(),
+            Content::Pieces(bytes) => bytes.into(),
+        }
+    }
+}
+
+impl Content {
+    /// What there is of it; `None` before the first piece.
+    fn bytes(&mut self) -> Option<&mut [u8]> {
+        match self {
+            Self::Empty(_) => None,
+            Self::Whole(piece) => Some(piece),
+            Self::Pieces(bytes) => Some(bytes),
         }
     }
 }
@@ -98,15 +120,11 @@ impl Sink for MemorySink {
 
     fn store(&self, offset: u64, piece: Buffer) -> io::Result<()> {
         let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
-        let wanted = match &*content {
-            Content::Empty(wanted) => *wanted,
-            Content::Whole(bytes) | Content::Pieces(bytes) => bytes.len(),
-        };
-        if offset == 0 && piece.len() == wanted {
-            *content = Content::Whole(piece.into_vec());
-            return Ok(());
-        }
-        if let Content::Empty(_) = *content {
+        if let Content::Empty(wanted) = *content {
+            if offset == 0 && piece.len() == wanted {
+                *content = Content::Whole(piece);
+                return Ok(());
+            }
             let mut bytes = Vec::new();
             bytes
                 .try_reserve_exact(wanted)
@@ -114,9 +132,7 @@ impl Sink for MemorySink {
             bytes.resize(wanted, 0);
             *content = Content::Pieces(bytes);
         }
-        let (Content::Whole(bytes) | Content::Pieces(bytes)) = &mut *content else {
-            return Err(io::ErrorKind::InvalidInput.into());
-        };
+        let bytes = content.bytes().ok_or(io::ErrorKind::InvalidInput)?;
         let start = usize::try_from(offset).map_err(io::Error::other)?;
         let end = start.saturating_add(piece.len());
         let place = bytes
@@ -126,11 +142,17 @@ impl Sink for MemorySink {
         Ok(())
     }
 
-    fn crc(&self, size: u64, legacy: bool) -> io::Result<Option<Crc>> {
-        let content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
-        let (Content::Whole(bytes) | Content::Pieces(bytes)) = &*content else {
-            return Err(io::ErrorKind::InvalidInput.into());
+    fn let_go(&self) {
+        let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        *content = match std::mem::replace(&mut *content, Content::Empty(0)) {
+            Content::Whole(piece) => Content::Pieces(piece.into_vec()),
+            other => other,
         };
+    }
+
+    fn crc(&self, size: u64, legacy: bool) -> io::Result<Option<Crc>> {
+        let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = content.bytes().ok_or(io::ErrorKind::InvalidInput)?;
         sample_crc(size, legacy, |at, sample| {
             let start = usize::try_from(at).map_err(io::Error::other)?;
             let end = start.saturating_add(sample.len());
@@ -138,5 +160,40 @@ impl Sink for MemorySink {
             sample.copy_from_slice(bytes);
             Ok(())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::buffers::Buffers;
+    use super::*;
+
+    #[tokio::test]
+    async fn lim_12_a_content_in_one_piece_counts_until_it_is_dropped_or_let_go() {
+        let buffers = Buffers::new(1 << 20);
+        let filled = async || {
+            let mut piece = buffers.take(4096).await;
+            piece.resize(4096, 7);
+            let sink = MemorySink::new(4096, 4096).unwrap();
+            sink.store(0, piece).unwrap();
+            sink
+        };
+        let content = filled().await.take_counted();
+        assert_eq!((content.len(), buffers.in_use()), (4096, 4096));
+        drop(content);
+        assert_eq!(buffers.in_use(), 0);
+
+        let content = filled().await.take();
+        assert_eq!((content.len(), buffers.in_use()), (4096, 0));
+
+        let sink = filled().await;
+        sink.let_go();
+        assert_eq!(buffers.in_use(), 0);
+        // What comes again replaces it, and counts no longer than that takes.
+        let mut again = buffers.take(4096).await;
+        again.resize(4096, 8);
+        sink.store(0, again).unwrap();
+        assert_eq!(buffers.in_use(), 0);
+        assert!(sink.take().iter().all(|byte| *byte == 8));
     }
 }

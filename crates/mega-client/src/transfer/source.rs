@@ -1,7 +1,7 @@
 //! Where the content of an upload comes from.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use super::buffers::Buffer;
 use super::local::{Kind, Stamp, blocking, local_error};
 use super::spool::Spool;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,6 +22,8 @@ pub(crate) type BoxedReader = Pin<Box<dyn AsyncRead + Send>>;
 pub(crate) enum Source {
     /// A local file, open, as it was when it was opened.
     File(LocalFile),
+    /// A short local file whose content was read when it was opened; from when that is on its way the file is there to be read again.
+    Short(LocalFile, Option<Buffer>),
     /// Memory.
     Memory(Bytes),
     /// A content that came without a size, encrypted on disk already.
@@ -69,6 +72,21 @@ impl LocalFile {
             file: Arc::new(file),
             stamp,
         })
+    }
+
+    /// Reads all of a short file into a buffer that has room for it. The file has to be the same before and after (UL-1): from then on this memory is the content
+    /// that is sent, whatever becomes of the file. It waits for the disk.
+    pub(crate) fn read_whole(self, mut buffer: Buffer) -> Result<Source> {
+        let size = self.stamp.size;
+        // A byte too many is noticed as well (UL-2).
+        let mut file = (&*self.file).take(size.saturating_add(1));
+        file.read_to_end(&mut buffer).map_err(source_failed)?;
+        let len = u64::try_from(buffer.len()).unwrap_or(u64::MAX);
+        if len != size {
+            return Err(source_changed(size, len));
+        }
+        self.check()?;
+        Ok(Source::Short(self, Some(buffer)))
     }
 
     /// The same open file, for another thread.
@@ -125,7 +143,7 @@ impl Source {
     /// How many bytes there are.
     pub(crate) fn size(&self) -> u64 {
         match self {
-            Self::File(local) => local.stamp.size,
+            Self::File(local) | Self::Short(local, _) => local.stamp.size,
             Self::Memory(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
             Self::Spool(spool) => spool.size(),
             Self::Stream(_, size) => *size,
@@ -135,7 +153,7 @@ impl Source {
     /// When the content was last changed, if its source knows.
     pub(crate) fn modified(&self) -> Option<SystemTime> {
         match self {
-            Self::File(local) => local.stamp.modified,
+            Self::File(local) | Self::Short(local, _) => local.stamp.modified,
             _ => None,
         }
     }
@@ -145,7 +163,7 @@ impl Source {
         !matches!(self, Self::Stream(None, _))
     }
 
-    /// Whether the source is still what it was at the start (UL-1).
+    /// Whether the source is still what it was at the start (UL-1). A content that was read when it was opened was looked at then.
     pub(crate) fn check(&self) -> impl Future<Output = Result<()>> + Send + use<> {
         // Not held while waiting: a reader can be handed to another thread, but not shared.
         let file = match self {
@@ -164,7 +182,7 @@ impl Source {
 impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let kind = match self {
-            Self::File(local) => return local.fmt(f),
+            Self::File(local) | Self::Short(local, _) => return local.fmt(f),
             Self::Memory(_) => "Memory",
             Self::Spool(_) => "Spool",
             Self::Stream(..) => "Stream",
@@ -235,5 +253,60 @@ mod tests {
         std::fs::remove_file(&link).unwrap();
         std::fs::write(&link, "something else").unwrap();
         opened.check().unwrap();
+    }
+
+    #[tokio::test]
+    async fn ul_1_a_short_file_is_read_once_and_what_becomes_of_it_then_does_not_matter() {
+        use super::super::buffers::Buffers;
+        use super::super::seal::Sealer;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "content").unwrap();
+        let buffers = Buffers::new(1 << 20);
+        let buffer = buffers.take(7).await;
+        let local = LocalFile::open(&path).unwrap();
+        let mut source = local.read_whole(buffer).unwrap();
+        std::fs::write(&path, "changed").unwrap();
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(9);
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_modified(later).unwrap();
+
+        let key = || Some(mega_crypto::content::ContentKey::new([7; 16], [8; 8]));
+        let sealed = async |source: &mut Source| {
+            let sealer = Sealer::new(source, key()).unwrap();
+            let (sealer, part) = sealer.next(1 << 20, buffers.clone()).await.unwrap();
+            (part.body, sealer.finish().unwrap().crc)
+        };
+        let (first, crc) = sealed(&mut source).await;
+        assert_eq!(&crc.0[..7], b"content");
+        source.check().await.unwrap();
+        // When it has to start again the file is read again, and is another one now.
+        let (again, crc) = sealed(&mut source).await;
+        assert_eq!(&crc.0[..7], b"changed");
+        assert_ne!(first, again);
+        let error = source.check().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SourceChanged);
+    }
+
+    #[tokio::test]
+    async fn ul_1_and_ul_2_a_short_file_that_changes_while_it_is_read_is_not_sent() {
+        use super::super::buffers::Buffers;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let buffers = Buffers::new(1 << 20);
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(9);
+        let changes: [fn(&File, std::time::SystemTime); 3] = [
+            |file, _| file.set_len(8).unwrap(),
+            |file, _| file.set_len(6).unwrap(),
+            |file, later| file.set_modified(later).unwrap(),
+        ];
+        for change in changes {
+            std::fs::write(&path, "content").unwrap();
+            let buffer = buffers.take(7).await;
+            let local = LocalFile::open(&path).unwrap();
+            change(&File::options().write(true).open(&path).unwrap(), later);
+            let error = local.read_whole(buffer).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::SourceChanged);
+        }
     }
 }

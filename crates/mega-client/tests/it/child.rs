@@ -43,15 +43,39 @@ pub(crate) fn child_without_room(place: &Place, test: &str, folder: &Path) -> Co
 /// The same with files bounded to so many blocks, of 512 bytes or 1 KiB.
 #[cfg(unix)]
 pub(crate) fn child_with_blocks(blocks: u32, place: &Place, test: &str, folder: &Path) -> Command {
+    // The signal that goes with the limit would end the process; ignored, the write fails instead.
+    let bounds = format!("trap '' XFSZ; ulimit -f {blocks}");
+    bounded(&bounds, place, test, folder)
+}
+
+/// The same with so many files and connections open at most.
+#[cfg(unix)]
+pub(crate) fn child_with_descriptors(
+    count: u32,
+    place: &Place,
+    test: &str,
+    folder: &Path,
+) -> Command {
+    bounded(&format!("ulimit -n {count}"), place, test, folder)
+}
+
+/// A child of a shell that sets bounds first.
+#[cfg(unix)]
+fn bounded(bounds: &str, place: &Place, test: &str, folder: &Path) -> Command {
     let mut command = Command::new("sh");
     command.arg("-c");
-    // The signal that goes with the limit would end the process; ignored, the write fails instead.
-    command.arg(format!(
-        "trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""
-    ));
+    command.arg(format!("{bounds}; exec \"$0\" \"$@\""));
     command.arg(std::env::current_exe().unwrap());
     prepare(&mut command, place, test, folder);
     command
+}
+
+/// Waits for a child while this process goes on serving it.
+#[cfg(unix)]
+pub(crate) async fn run(mut command: Command) -> std::process::ExitStatus {
+    tokio::task::spawn_blocking(move || command.status().unwrap())
+        .await
+        .unwrap()
 }
 
 fn prepare(command: &mut Command, place: &Place, test: &str, folder: &Path) {

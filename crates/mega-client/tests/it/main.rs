@@ -57,6 +57,7 @@ mod through_proxies;
 mod times;
 mod transfer_cancel;
 mod transfer_content;
+mod transfer_descriptors;
 mod transfer_disk;
 mod transfer_download_faults;
 mod transfer_folder_requests;

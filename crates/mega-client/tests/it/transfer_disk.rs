@@ -4,7 +4,7 @@
 
 use mega_client::{ErrorKind, Existing, TransferLimits};
 
-use crate::child::{child_without_room, client, in_child};
+use crate::child::{child_without_room, client, in_child, run};
 use crate::place::Place;
 use crate::transfer_content::content;
 use crate::transfer_world::entries;
@@ -119,11 +119,4 @@ async fn dsk_1_a_disk_that_fills_up_while_an_upload_of_unknown_length_is_kept_ma
     assert!(run(command).await.success());
     let mega = place.sign_in().await;
     assert!(!mega.exists("/new").await.unwrap());
-}
-
-/// Waits for a child while this process goes on serving it.
-async fn run(mut command: std::process::Command) -> std::process::ExitStatus {
-    tokio::task::spawn_blocking(move || command.status().unwrap())
-        .await
-        .unwrap()
 }

@@ -328,6 +328,21 @@ async fn lim_12_a_connection_that_breaks_with_a_buffer_half_full_locks_nobody_ou
     assert!(read.expect("it hangs").unwrap() == bytes);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn lim_12_a_damaged_content_that_fills_the_budget_is_fetched_again_all_the_same() {
+    let place = Place::new().await;
+    // Room for the content once: what came first must not keep out what comes after it.
+    let limits = TransferLimits::default().buffer_bytes(2 << 20);
+    let mega = signed_in_with(&place, limits).await;
+    let bytes = content(1_000_000);
+    mega.write("/file", bytes.clone()).await.unwrap();
+    let damage = Fault::lane(Lane::Download).corrupt_at(100).times(1);
+    place.server.faults().add(damage);
+    let read = std::future::IntoFuture::into_future(mega.read("/file"));
+    let read = tokio::time::timeout(Duration::from_secs(60), read).await;
+    assert!(read.expect("it hangs").unwrap() == bytes);
+}
+
 /// Every download ends with a broken connection, once all that was asked for has arrived.
 struct NoEnd(Arc<Memory>);
 

@@ -322,7 +322,7 @@ async fn a_file_that_comes_while_it_is_downloaded_is_treated_as_one_that_was_the
     let place = Place::new().await;
     let mega = place.sign_in().await;
     mega.write("/f/file", "remote").await.unwrap();
-    for (rule, content, outcome) in [
+    for ((rule, content, outcome), below) in [
         (Existing::Overwrite, "remote", "changed"),
         (Existing::Update, "remote", "changed"),
         (
@@ -330,21 +330,28 @@ async fn a_file_that_comes_while_it_is_downloaded_is_treated_as_one_that_was_the
             "local",
             "skipped: something is there already",
         ),
+        (Existing::Rename, "local", "new"),
         (Existing::Fail, "local", "failed"),
-    ] {
-        let local = tempfile::tempdir().unwrap();
-        let path = local.path().join("file");
+    ]
+    .into_iter()
+    .flat_map(|rule| [(rule, ""), (rule, "made by this run")])
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let local = folder.path().join(below);
+        let path = local.join("file");
         let appears = path.clone();
         let comes = mega_testserver::Fault::command("g").rewrite(move |reply| {
             std::fs::write(&appears, "local").unwrap();
             reply
         });
         place.server.faults().add(comes);
-        let report = mega.download_folder("/f", local.path()).on_existing(rule);
+        let report = mega.download_folder("/f", &local).on_existing(rule);
         let report = report.await.unwrap();
         let shown = report.files()[0].outcome.to_string();
         assert!(shown.starts_with(outcome), "{rule:?}: {shown}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), content, "{rule:?}");
+        let renamed = std::fs::read_to_string(local.join("file (1)"));
+        assert_eq!(renamed.is_ok(), rule == Existing::Rename, "{rule:?}");
     }
     // And for a single file.
     let local = tempfile::tempdir().unwrap();

@@ -236,6 +236,7 @@ struct Sums {
     /// The file itself if it has at most 16 bytes.
     whole: [u8; 16],
     filled: usize,
+    /// The CRC-32 of what each has seen.
     lanes: [u32; LANES as usize],
 }
 
@@ -245,7 +246,7 @@ impl Sums {
             samples,
             whole: [0; 16],
             filled: 0,
-            lanes: [u32::MAX; LANES as usize],
+            lanes: [0; LANES as usize],
         }
     }
 
@@ -256,7 +257,9 @@ impl Sums {
             }
             self.filled += bytes.len();
         } else if let Some(lane) = self.lanes.get_mut(self.samples.lane(number)) {
-            *lane = bytes.iter().fold(*lane, |sum, byte| step(sum, *byte));
+            let mut sum = crc32fast::Hasher::new_with_initial(*lane);
+            sum.update(bytes);
+            *lane = sum.finalize();
         }
     }
 
@@ -267,39 +270,8 @@ impl Sums {
         let mut crc = [0; 16];
         let (words, _) = crc.as_chunks_mut::<4>();
         for (word, lane) in words.iter_mut().zip(self.lanes) {
-            *word = (!lane).to_be_bytes();
+            *word = lane.to_be_bytes();
         }
         Crc(crc)
     }
 }
-
-/// One byte of a CRC-32.
-#[expect(
-    clippy::indexing_slicing,
-    reason = "the table has an entry for every byte"
-)]
-const fn step(sum: u32, byte: u8) -> u32 {
-    TABLE[((sum ^ byte as u32) & 0xff) as usize] ^ (sum >> 8)
-}
-
-/// The remainders of all bytes: reflected, polynomial 0xEDB88320.
-#[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
-const TABLE: [u32; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let mut sum = byte as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            sum = if sum & 1 == 1 {
-                sum >> 1 ^ 0xedb8_8320
-            } else {
-                sum >> 1
-            };
-            bit += 1;
-        }
-        table[byte] = sum;
-        byte += 1;
-    }
-    table
-};

@@ -36,6 +36,9 @@ pub(crate) trait Sink: Send + Sync + 'static {
     /// Notes that a piece with these MACs is stored, for a later run.
     fn note(&self, _macs: &ChunkMacs) {}
 
+    /// From now on what is stored counts against no budget: all of it is about to be fetched again, and nobody who waits for a buffer may hold another.
+    fn let_go(&self) {}
+
     /// The checksum of samples of what was stored (DL-9); see
     /// [`sample_crc`](super::remote::sample_crc).
     fn crc(&self, size: u64, legacy: bool) -> io::Result<Option<Crc>>;
@@ -169,6 +172,7 @@ impl<S: Sink> Fetch<'_, S> {
         // may do better; which piece it is shows in the comparison.
         let mut again: Vec<_> = std::iter::once(0..self.file.size).collect();
         self.known().again = true;
+        self.sink.let_go();
         self.addresses.forget().await;
         for suspect in SUSPECTS {
             self.addresses.health().suspect(suspect);

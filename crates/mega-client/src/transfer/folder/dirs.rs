@@ -9,12 +9,12 @@ use super::super::local::LocalDir;
 use crate::error::{Error, ErrorKind};
 
 /// The number of a folder in [`Dirs`]; the top one is 0.
-pub(super) type DirId = usize;
+pub(crate) type DirId = usize;
 
 /// The folders of a local tree by number, parents before children. A few of them are open at a time;
 /// the others are opened again from their parents, without following a link (NAM-13), however deep they
 /// lie.
-pub(super) struct Dirs {
+pub(crate) struct Dirs {
     top: PathBuf,
     folders: Vec<Folder>,
     open: Mutex<Vec<(DirId, Arc<LocalDir>)>>,
@@ -122,7 +122,7 @@ impl Dirs {
     }
 
     /// Opens a folder. It waits for the disk.
-    pub(super) fn open(&self, id: DirId) -> io::Result<Arc<LocalDir>> {
+    pub(crate) fn open(&self, id: DirId) -> io::Result<Arc<LocalDir>> {
         // Up to the nearest open one, then down again.
         let mut closed = Vec::new();
         let mut at = id;

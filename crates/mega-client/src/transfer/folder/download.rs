@@ -13,12 +13,13 @@ use mega_filename::LocalPolicy;
 use super::super::BoxFuture;
 use super::super::existing::Existing;
 use super::super::integrity::IntegrityPolicy;
+use super::super::limits::TransferLimits;
 use super::super::local::{Kind, LocalDir, blocking, local_error, os_name};
 use super::super::progress::{Meter, Progress};
-use super::super::save::{Destination, already_exists, save};
+use super::super::save::{Destination, Home, already_exists, save};
 use super::dirs::{DirId, Dirs, too_deep};
 use super::filter::Filter;
-use super::make_dirs::{make_dirs, open_top, sweep_all, sync_all};
+use super::make_dirs::{Made, make_dirs, open_top, sweep_all, sync_all};
 use super::names::local_names;
 use super::options::{Options, common_options};
 use super::remove::{Kept, remove_extraneous};
@@ -137,7 +138,7 @@ impl DownloadFolder {
             ..FolderReport::default()
         };
         let (local, dry_run) = (self.local.clone(), self.options.dry_run);
-        let opened = blocking(move || open_top(&local, dry_run)).await??;
+        let (opened, made_top) = blocking(move || open_top(&local, dry_run)).await??;
         let mut plan = self.plan(&top, opened, &mut report);
         let bytes = plan
             .files
@@ -158,21 +159,23 @@ impl DownloadFolder {
             })
             .await?
         };
-        let made = made?;
+        let mut made = made?;
         report.folders = u64::try_from(dirs.len().saturating_sub(1)).unwrap_or(u64::MAX);
-        report.folders_created = made.created;
-        for (path, error) in made.failures {
+        report.folders_created = u64::try_from(made.created.len()).unwrap_or(u64::MAX);
+        for (path, error) in std::mem::take(&mut made.failures) {
             report.add(path, 0, Outcome::Failed(error));
         }
-        let dirs = Arc::new(dirs);
-        let failed = Arc::new(made.failed);
+        if made_top {
+            made.created.insert(0);
+        }
+        let (dirs, made) = (Arc::new(dirs), Arc::new(made));
 
         let files = std::mem::take(&mut plan.files);
         let limits = self.client.transfers().limits();
         let job = |file: PlannedFile| {
-            let (dirs, failed) = (&dirs, &failed);
+            let (dirs, made) = (&dirs, &made);
             async move {
-                let outcome = self.file(&file, dirs, failed).await;
+                let outcome = self.file(&file, dirs, made).await;
                 self.options.progress.file_done();
                 (
                     dirs.shown(file.folder, &file.name),
@@ -208,7 +211,7 @@ impl DownloadFolder {
         }
         if limits.syncs() && !dry_run {
             let dirs = Arc::clone(&dirs);
-            for (path, error) in blocking(move || sync_all(&dirs, &failed)).await? {
+            for (path, error) in blocking(move || sync_all(&dirs, &made.failed)).await? {
                 report.add(path, 0, Outcome::Failed(error.during("download")));
             }
         }
@@ -273,39 +276,45 @@ impl DownloadFolder {
     }
 
     /// Moves one file, if it has to be moved.
-    async fn file(
-        &self,
-        file: &PlannedFile,
-        dirs: &Arc<Dirs>,
-        failed: &Arc<HashSet<DirId>>,
-    ) -> Outcome {
-        let mut done = self.move_file(file, dirs, failed).await;
+    async fn file(&self, file: &PlannedFile, dirs: &Arc<Dirs>, made: &Made) -> Outcome {
+        if made.failed.contains(&file.folder) {
+            let failed = Error::new(ErrorKind::Io, "its folder could not be made");
+            return Outcome::Failed(failed.during("download"));
+        }
+        // There is nothing in a folder that this run has made, and in a dry run it has made none. What comes meanwhile is found when the file gets its name: of a
+        // small one little has travelled in vain then.
+        let empty = made.created.contains(&file.folder)
+            && !self.options.dry_run
+            && file.node.size() <= TransferLimits::SMALL_FILE;
+        let mut done = self.move_file(file, dirs, empty).await;
         if let Err(error) = &done
             && error.kind() == ErrorKind::AlreadyExists
         {
             // Something came while the file was on its way, such as the end of a run that was stopped a
             // moment ago. Another look tells whether it is the same, and what is to be done if not.
-            done = self.move_file(file, dirs, failed).await;
+            done = self.move_file(file, dirs, false).await;
         }
         done.unwrap_or_else(|error| Outcome::Failed(error.during("download")))
     }
 
+    /// `empty` is whether there can be nothing of its name, so that nobody looks before it is placed.
     async fn move_file(
         &self,
         file: &PlannedFile,
         dirs: &Arc<Dirs>,
-        failed: &Arc<HashSet<DirId>>,
+        empty: bool,
     ) -> Result<Outcome> {
-        if failed.contains(&file.folder) {
-            return Err(Error::new(ErrorKind::Io, "its folder could not be made"));
-        }
         let remote = self.client.remote_file_of(&file.node)?;
         let modified = file.node.modified_unix().map(time_from_unix);
         let path = dirs.path(file.folder, &file.name);
-        let found = {
+        let found = if empty {
+            Some(None)
+        } else {
             let (dirs, id, name) = (Arc::clone(dirs), file.folder, file.name.clone());
             let (remote, path, dry_run) = (remote.clone(), path.clone(), self.options.dry_run);
+            let turn = self.client.transfers().disk().enter().await;
             blocking(move || {
+                let _turn = turn;
                 let failed = |error| local_error("the local folder cannot be used", &path, error);
                 let dir = match dirs.open(id) {
                     Ok(dir) => dir,
@@ -316,16 +325,16 @@ impl DownloadFolder {
                     Err(error) => return Err(failed(error)),
                 };
                 match dir.stat(&name).map_err(failed)? {
-                    None => Ok(Some((dir, None))),
+                    None => Ok(Some(None)),
                     Some(stamp) => {
                         let alike = likeness(&dir, &name, stamp, &remote, modified)?;
-                        Ok(Some((dir, Some((stamp, alike)))))
+                        Ok(Some(Some((stamp, alike))))
                     }
                 }
             })
             .await??
         };
-        let Some((folder, found)) = found else {
+        let Some(found) = found else {
             return Ok(Outcome::New);
         };
         let (existing, outcome) = match found {
@@ -336,9 +345,11 @@ impl DownloadFolder {
                     return Ok(self.same(file));
                 }
                 if !self.options.dry_run {
-                    let name = file.name.clone();
+                    let (dirs, id, name) = (Arc::clone(dirs), file.folder, file.name.clone());
+                    let turn = self.client.transfers().disk().enter().await;
                     let set = blocking(move || {
-                        let local = folder.open_file(&name)?;
+                        let _turn = turn;
+                        let local = dirs.open(id)?.open_file(&name)?;
                         modified.map_or(Ok(()), |modified| local.set_modified(modified))
                     });
                     set.await?.map_err(|error| {
@@ -365,7 +376,7 @@ impl DownloadFolder {
             return Ok(outcome);
         }
         let to = Destination {
-            folder,
+            folder: Home::In(Arc::clone(dirs), file.folder),
             name: file.name.clone(),
             path,
             existing,

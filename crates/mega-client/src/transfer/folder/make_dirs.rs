@@ -12,21 +12,26 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// What making the local folders came to.
 pub(super) struct Made {
-    pub(super) created: u64,
+    /// The folders that were made.
+    pub(super) created: HashSet<DirId>,
     /// The folders that are not there, those below them included.
     pub(super) failed: HashSet<DirId>,
     pub(super) failures: Vec<(String, Error)>,
 }
 
-/// Opens the top folder, made if it is not there; `None` in a dry run in which it is not.
-pub(super) fn open_top(local: &Path, dry_run: bool) -> Result<Option<LocalDir>> {
+/// Opens the top folder, made if it is not there; `None` in a dry run in which it is not. And whether it is known to have been made.
+pub(super) fn open_top(local: &Path, dry_run: bool) -> Result<(Option<LocalDir>, bool)> {
     let failed = |error| local_error("the local folder cannot be made", local, error);
+    let mut made = false;
     if !dry_run {
-        std::fs::create_dir_all(local).map_err(failed)?;
+        made = std::fs::create_dir(local).is_ok();
+        if !made {
+            std::fs::create_dir_all(local).map_err(failed)?;
+        }
     }
     match LocalDir::open(local) {
-        Ok(dir) => Ok(Some(dir)),
-        Err(error) if dry_run && error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Ok(dir) => Ok((Some(dir), made)),
+        Err(error) if dry_run && error.kind() == io::ErrorKind::NotFound => Ok((None, false)),
         Err(error) => Err(failed(error)),
     }
 }
@@ -34,7 +39,7 @@ pub(super) fn open_top(local: &Path, dry_run: bool) -> Result<Option<LocalDir>> 
 /// Makes the folders that are not there, parents first. What is there has to be a folder, not a link.
 pub(super) fn make_dirs(dirs: &Dirs, dry_run: bool, progress: &Progress) -> Result<Made> {
     let mut made = Made {
-        created: 0,
+        created: HashSet::new(),
         failed: HashSet::new(),
         failures: Vec::new(),
     };
@@ -50,7 +55,9 @@ pub(super) fn make_dirs(dirs: &Dirs, dry_run: bool, progress: &Progress) -> Resu
             continue;
         }
         match make_dir(dirs, parent, name, dry_run) {
-            Ok(true) => made.created = made.created.saturating_add(1),
+            Ok(true) => {
+                made.created.insert(id);
+            }
             Ok(false) => {}
             Err(error) => {
                 let path = dirs.path(parent, name);
@@ -133,11 +140,11 @@ mod tests {
                 start.wait();
                 let made = make_dirs(&dirs, false, &Progress::new()).unwrap();
                 assert!(made.failures.is_empty(), "{:?}", made.failures);
-                made.created
+                made.created.len()
             };
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
             let made = threads.into_iter().map(|thread| thread.join().unwrap());
-            made.sum::<u64>()
+            made.sum::<usize>()
         });
         assert_eq!(made, 200, "each was made once");
     }

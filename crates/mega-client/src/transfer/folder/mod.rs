@@ -6,6 +6,7 @@ mod download;
 mod filter;
 mod make_dirs;
 mod names;
+mod open_local;
 mod options;
 mod put;
 mod remote_dirs;
@@ -23,4 +24,5 @@ pub use filter::Filter;
 pub use report::{FileOutcome, FolderReport, Outcome, SkipReason};
 pub use upload::UploadFolder;
 
+pub(crate) use dirs::{DirId, Dirs};
 pub(crate) use scan::raw_name as local_raw_name;

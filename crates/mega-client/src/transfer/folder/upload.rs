@@ -15,15 +15,16 @@ use mega_protocol::NodeHandle;
 
 use super::super::BoxFuture;
 use super::super::limits::TransferLimits;
-use super::super::local::{Stamp, blocking, local_error};
+use super::super::local::{blocking, local_error};
 use super::super::progress::{Meter, Progress};
 use super::super::publish::unix_time;
 use super::super::send::send;
-use super::super::source::{LocalFile, Source};
+use super::super::source::Source;
 use super::super::upload::TOKEN_REFUSALS;
 use super::dirs::{DirId, Dirs};
 use super::filter::Filter;
 use super::names::journal_target;
+use super::open_local::Ready;
 use super::options::{Options, common_options};
 use super::put::{Arrived, Made, New};
 use super::remote_dirs::{Folders, Whereabouts, not_made};
@@ -31,7 +32,7 @@ use super::report::{FolderReport, Outcome};
 use super::same::{Likeness, likeness};
 use super::scan::{Scan, ScannedFile, raw_name, scan};
 use super::side_by_side::side_by_side;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::fs::{OnConflict, in_one_request};
 use crate::node::Node;
 use crate::{Client, Target};
@@ -317,36 +318,16 @@ impl UploadFolder {
             ControlFlow::Continue(outcome) => outcome,
             ControlFlow::Break(done) => return Ok(Step::Done(done)),
         };
-        let opening = {
-            let (dirs, id, name, path) = (
-                Arc::clone(dirs),
-                file.folder,
-                file.name.clone(),
-                path.clone(),
-            );
-            blocking(move || {
-                let failed = |error| local_error("the local file cannot be read", &path, error);
-                let dir = dirs.open(id).map_err(failed)?;
-                let file = dir.open_file(&name).map_err(failed)?;
-                let stamp = Stamp::of(&file.metadata().map_err(failed)?);
-                Ok::<_, Error>(LocalFile {
-                    path,
-                    file: Arc::new(file),
-                    stamp,
-                })
-            })
-        };
         let shared = self.client.transfers();
-        // The file is opened while its address is asked for. Larger ones may go on with what an earlier run has sent, under its address.
-        let (opened, address) = if small {
-            let asking = shared.wire().upload_address(file.stamp.size);
-            tokio::try_join!(async { opening.await? }, async { Ok(Some(asking.await)) })?
-        } else {
-            (opening.await??, None)
+        let Ready {
+            mut source,
+            address,
+            turn,
+        } = match small {
+            true => self.open_small(file, dirs, path).await?,
+            false => self.open_large(file, dirs, path).await?,
         };
-        let (modified, size) = (unix_time(opened.stamp.modified), opened.stamp.size);
-        let address = address.filter(|_| size == file.stamp.size);
-        let mut source = Source::File(opened);
+        let (modified, size) = (unix_time(source.modified()), source.size());
         let meter = Meter::new(&self.options.progress);
         let mut journal = None;
         let mut resumed = None;
@@ -377,6 +358,8 @@ impl UploadFolder {
             address,
         );
         let sent = sent.await?;
+        // The folder may be long in coming, and the file need not be open meanwhile.
+        drop((source, turn));
         let folder = match known {
             Some(folder) => folder,
             None => folders.wait(file.folder).await?,
@@ -452,7 +435,9 @@ impl UploadFolder {
         };
         let (dirs, id, name) = (Arc::clone(dirs), file.folder, file.name.clone());
         let (stamp, modified) = (file.stamp, node.modified());
+        let turn = self.client.transfers().disk().enter().await;
         blocking(move || {
+            let _turn = turn;
             let path = dirs.path(id, &name);
             let failed = |error| local_error("the local file cannot be read", &path, error);
             let dir = dirs.open(id).map_err(failed)?;
