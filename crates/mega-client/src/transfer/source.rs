@@ -258,7 +258,7 @@ mod tests {
     #[tokio::test]
     async fn ul_1_a_short_file_is_read_once_and_what_becomes_of_it_then_does_not_matter() {
         use super::super::buffers::Buffers;
-        use super::super::seal::Sealer;
+        use super::super::seal::{Lengths, PartBody, Sealer};
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, "content").unwrap();
@@ -274,8 +274,16 @@ mod tests {
         let key = || Some(mega_crypto::content::ContentKey::new([7; 16], [8; 8]));
         let sealed = async |source: &mut Source| {
             let sealer = Sealer::new(source, key()).unwrap();
-            let (sealer, part) = sealer.next(1 << 20, buffers.clone()).await.unwrap();
-            (part.body, sealer.finish().unwrap().crc)
+            let lengths = Lengths {
+                wanted: 1 << 20,
+                held: 1 << 20,
+                window: 1 << 20,
+            };
+            let (sealer, part) = sealer.next(lengths, buffers.clone()).await.unwrap();
+            let PartBody::Held(body) = part.body else {
+                panic!("it is short");
+            };
+            (body, sealer.finish().unwrap().crc)
         };
         let (first, crc) = sealed(&mut source).await;
         assert_eq!(&crc.0[..7], b"content");
