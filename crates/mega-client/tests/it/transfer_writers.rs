@@ -193,8 +193,12 @@ async fn a_writer_can_be_stopped_from_elsewhere() {
     let mut file = mega.writer("/file").progress(&progress).await.unwrap();
     file.write_all(b"12345").await.unwrap();
     progress.cancel();
-    // Who writes on is told so, and not to try again, as `Interrupted` would.
-    let error = file.write_all(&[0; 1 << 20]).await.unwrap_err();
+    // Who writes on is told so, as soon as the upload has noticed, and not to try again, as `Interrupted` would.
+    let error = loop {
+        if let Err(error) = file.write_all(&[0; 1 << 20]).await {
+            break error;
+        }
+    };
     assert_eq!(error.kind(), std::io::ErrorKind::Other, "{error}");
     let error = file.close().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
