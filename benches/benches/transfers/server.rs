@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::certificate::Certificate;
 use mega_crypto::content::{CondensedMac, ContentCipher, ContentKey};
 use mega_testserver::account::content::{FileKey, wrap};
+use mega_testserver::model::Kind;
 use mega_testserver::{Fault, TestServer, Tls};
 
 /// The account there is.
@@ -182,28 +183,32 @@ pub(crate) async fn serve(how: How) -> io::Result<()> {
 /// Gives the large file the key that it would have if zeros were its encrypted bytes.
 fn settle(server: &TestServer, master: &[u8; 16]) {
     server.with_model(|model| {
-        let file = model.find(EMAIL, "/large");
-        let size = file.and_then(|file| Some(model.tree().get(file)?.size()));
-        let (Some(node), Some(size)) = (file, size) else {
+        let Some(root) = model.find(EMAIL, "/") else {
             return;
         };
-        let Some(key) = model.node_key(node).and_then(|key| key.try_into().ok()) else {
-            return;
-        };
-        let key = FileKey::unpack(&key);
-        let cipher = ContentCipher::new(&ContentKey::new(key.key, key.nonce));
-        let mut macs = CondensedMac::new();
-        for window in mega_crypto::content::windows(size, 4 << 20) {
-            let range = window.range();
-            let len = usize::try_from(range.end - range.start).unwrap_or(0);
-            let mut zeros = vec![0; len];
-            if let Ok(found) = cipher.decrypt_chunks(range.start, &mut zeros) {
-                let _same = macs.insert_all(&found);
+        // Some clients make another file of the same name each time.
+        let files: Vec<_> = model.tree().children(root).collect();
+        let files = files.into_iter().filter(|node| node.kind == Kind::File);
+        let files: Vec<_> = files.map(|node| (node.handle, node.size())).collect();
+        for (node, size) in files {
+            let Some(key) = model.node_key(node).and_then(|key| key.try_into().ok()) else {
+                continue;
+            };
+            let key = FileKey::unpack(&key);
+            let cipher = ContentCipher::new(&ContentKey::new(key.key, key.nonce));
+            let mut macs = CondensedMac::new();
+            for window in mega_crypto::content::windows(size, 4 << 20) {
+                let range = window.range();
+                let len = usize::try_from(range.end - range.start).unwrap_or(0);
+                let mut zeros = vec![0; len];
+                if let Ok(found) = cipher.decrypt_chunks(range.start, &mut zeros) {
+                    let _same = macs.insert_all(&found);
+                }
             }
-        }
-        if let Ok(mac) = macs.finish(&cipher, size) {
-            let key = FileKey { mac: mac.0, ..key };
-            model.tamper_key(node, &wrap(master, &key.pack()));
+            if let Ok(mac) = macs.finish(&cipher, size) {
+                let key = FileKey { mac: mac.0, ..key };
+                model.tamper_key(node, &wrap(master, &key.pack()));
+            }
         }
     });
 }
