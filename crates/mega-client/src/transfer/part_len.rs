@@ -188,7 +188,7 @@ const FIRST_PART: u64 = 2 << 20;
 const SMALLEST_PART: u64 = 1 << 20;
 /// The longest part where answers come at once.
 const CACHED_PART: u64 = 8 << 20;
-const AT_ONCE: Duration = Duration::from_millis(10);
+const AT_ONCE: Duration = Duration::from_millis(20);
 /// The official client's limit for a part, too (src/raid.cpp `nextNPosForConnection`).
 const LARGEST_HELD: u64 = 32 << 20;
 /// What is sent again if a part that travels alone fails; hosts take a whole file in one (api-and-transfers 6.2).
@@ -218,9 +218,9 @@ mod tests {
     #[test]
     fn parts_grow_while_answers_are_quick_and_shrink_when_they_are_slow() {
         let (held, longest) = (32 * MIB, 32 * MIB);
-        assert_eq!(after(2 * MIB, &[(5, 50); 9], held, longest), 8 * MIB);
-        assert_eq!(after(2 * MIB, &[(10, 50); 9], held, longest), 32 * MIB);
-        assert_eq!(after(2 * MIB, &[(10, 50); 9], 21 * MIB, 21 * MIB), 21 * MIB);
+        assert_eq!(after(2 * MIB, &[(19, 50); 9], held, longest), 8 * MIB);
+        assert_eq!(after(2 * MIB, &[(20, 50); 9], held, longest), 32 * MIB);
+        assert_eq!(after(2 * MIB, &[(20, 50); 9], 21 * MIB, 21 * MIB), 21 * MIB);
         assert_eq!(
             after(2 * MIB, &[(5, 5); 9], held, longest),
             8 * MIB,
