@@ -18,6 +18,7 @@
 
 mod address;
 mod blocks;
+mod border;
 mod buffers;
 mod carry_on;
 mod download;

@@ -17,9 +17,9 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinHandle;
 
+use super::border::border;
 use super::buffers::Buffer;
 use super::local::read_exact_at;
-use super::seal::border;
 use super::source::{changed_between, source_failed};
 use crate::error::Error;
 use crate::offload::thread_failed;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mega_crypto::FileKey;
-use mega_crypto::content::{ChunkMac, CondensedMac, ContentCipher, ContentKey, chunk_at};
+use mega_crypto::content::{ChunkMac, CondensedMac, ContentCipher, ContentKey};
 use mega_crypto::fingerprint::{Crc, CrcBuilder};
 use mega_protocol::storage::PartChecksum;
 use tokio::io::AsyncReadExt;
 
+use super::border::border;
 use super::buffers::{Buffer, Buffers};
 use super::local::{blocking, read_exact_at, read_up_to_at};
 use super::remote::file_key;
@@ -59,15 +60,6 @@ pub(crate) struct Lengths {
     pub(crate) held: u64,
     /// What is worked on at a time of a part that may not.
     pub(crate) window: u64,
-}
-
-/// The last chunk border at most `len` bytes after `start`, but at least one chunk later; or the end.
-pub(crate) fn border(start: u64, len: u64, end: u64) -> u64 {
-    let reach = start.saturating_add(len);
-    if reach >= end {
-        return end;
-    }
-    chunk_at(reach).offset.max(chunk_at(start).end()).min(end)
 }
 
 /// Reads a source once, from the first byte to the last, and gives encrypted parts. The MACs and the

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::future::IntoFuture;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -258,14 +258,23 @@ async fn ul_2_a_file_that_is_shorter_the_second_time_has_changed() {
     changed(|file, offset, len| file.set_len(offset + len - 1).unwrap()).await;
 }
 
+/// Starts an upload and drops it when a part of it hangs. Where that starts.
+async fn stop(world: &World, state: &Path) -> u64 {
+    let (hung, hangs) = tokio::sync::oneshot::channel();
+    *world.line.hung.lock().unwrap() = Some(hung);
+    let upload = world.mega.upload(world.file(), "/file");
+    tokio::select! {
+        done = upload.resumable(state).into_future() => panic!("it did not hang: {done:?}"),
+        at = hangs => at.unwrap(),
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn ul_10_an_upload_with_long_parts_goes_on_where_it_was() {
     let world = World::new().await;
     let state = tempfile::tempdir().unwrap();
     // The second long part gets no answer.
     let mut long = 0;
-    let (hung, hangs) = tokio::sync::oneshot::channel();
-    *world.line.hung.lock().unwrap() = Some(hung);
     world.line.decide(move |_, len| {
         long += usize::from(len > LONG);
         match long {
@@ -273,13 +282,7 @@ async fn ul_10_an_upload_with_long_parts_goes_on_where_it_was() {
             _ => Fate::Arrives,
         }
     });
-    let upload = world.mega.upload(world.file(), "/file");
-    let mut upload = upload.resumable(state.path()).into_future();
-    let at = tokio::select! {
-        done = &mut upload => panic!("it did not hang: {done:?}"),
-        at = hangs => at.unwrap(),
-    };
-    drop(upload);
+    let at = stop(&world, state.path()).await;
     let before = world.line.left();
     assert!(!world.mega.exists("/file").await.unwrap());
 
@@ -384,7 +387,9 @@ async fn rty_11_where_no_long_part_comes_through_shorter_ones_are_sent() {
 async fn lim_12_an_idle_writer_does_not_hold_long_parts_up() {
     let world = World::new().await;
     let writer = world.mega.writer("/slow").size(9_000_000).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    while world.mega.peak_buffer_bytes() == 0 {
+        tokio::task::yield_now().await;
+    }
     let upload = world.mega.upload(world.file(), "/file").into_future();
     let sent = tokio::time::timeout(Duration::from_secs(3600), upload).await;
     let node = sent.expect("it waits for the writer").unwrap();
@@ -396,19 +401,11 @@ async fn lim_12_an_idle_writer_does_not_hold_long_parts_up() {
 async fn lim_12_a_long_part_is_resumed_with_less_memory_than_it_was_made_with() {
     let world = World::new().await;
     let state = tempfile::tempdir().unwrap();
-    let (hung, hangs) = tokio::sync::oneshot::channel();
-    *world.line.hung.lock().unwrap() = Some(hung);
     world.line.decide(|_, len| match len > LONG {
         true => Fate::Hangs,
         false => Fate::Arrives,
     });
-    let upload = world.mega.upload(world.file(), "/file");
-    let mut upload = upload.resumable(state.path()).into_future();
-    let at = tokio::select! {
-        done = &mut upload => panic!("it did not hang: {done:?}"),
-        at = hangs => at.unwrap(),
-    };
-    drop(upload);
+    let at = stop(&world, state.path()).await;
     world.line.decide(|_, _| Fate::Arrives);
     let mega = world.line.client(little().buffer_bytes(2 << 20)).await;
     let upload = mega.upload(world.file(), "/file");

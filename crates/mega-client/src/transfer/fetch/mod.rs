@@ -11,12 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use mega_crypto::content::{ChunkMac, ChunkMacs, CondensedMac, ContentCipher, MacError, chunk_at};
+use mega_crypto::content::{ChunkMac, ChunkMacs, CondensedMac, ContentCipher, MacError};
 use mega_crypto::fingerprint::Crc;
 use mega_protocol::storage::raid::PARTS;
 
 use super::Shared;
 use super::address::Addresses;
+use super::border::border;
 use super::buffers::Buffer;
 use super::integrity::{Integrity, IntegrityPolicy, LengthProof};
 use super::limits::TransferLimits;
@@ -238,15 +239,9 @@ impl<S: Sink> Fetch<'_, S> {
                 // As many as are allowed at this moment.
                 self.shared.limits().connections()
             };
-            // Six parts are watched request by request. Which it is shows with the first address.
-            let alone = most == 1 && self.addresses.in_one();
-            let longest = if alone {
-                LONGEST_ALONE
-            } else {
-                LONGEST_REQUEST
-            };
+            let in_one = self.addresses.in_one();
             while requests.len() < most
-                && let Some(range) = self.next_range(most, longest)
+                && let Some(range) = self.next_range(most, in_one)
             {
                 requests.push(self.range(range));
             }
@@ -260,45 +255,37 @@ impl<S: Sink> Fetch<'_, S> {
 
     /// The next range to ask for: whole chunks, an even share of what is left, so that all
     /// connections end at about the same time.
-    fn next_range(&self, connections: usize, longest: u64) -> Option<Range<u64>> {
+    fn next_range(&self, connections: usize, in_one: bool) -> Option<Range<u64>> {
         if self.known().proven.is_some() {
             return None;
         }
         let mut todo = lock(&self.todo);
         let left = todo.iter().map(length).fold(0_u64, u64::saturating_add);
-        // One connection has nobody to end with.
-        let share = match u64::try_from(connections) {
-            Ok(several @ 2..) => left / several / 2,
-            _ => left,
-        };
-        let share = share.clamp(self.limits.window_len(), longest);
+        let share = share(left, connections, in_one).max(self.limits.window_len());
         let front = todo.front_mut()?;
         let start = front.start;
-        let end = self.border(start, share).min(front.end);
+        let end = border(start, share, front.end);
         front.start = end;
         if front.is_empty() {
             todo.pop_front();
         }
         Some(start..end)
     }
-
-    /// The last chunk border at most `len` bytes after `start`, but at least one chunk later; or the
-    /// end of the file.
-    fn border(&self, start: u64, len: u64) -> u64 {
-        let reach = start.saturating_add(len);
-        if reach >= self.file.size {
-            return self.file.size;
-        }
-        chunk_at(reach)
-            .offset
-            .max(chunk_at(start).end())
-            .min(self.file.size)
-    }
 }
 
 /// The order in which parts are suspected: the parity last, it is left out at first anyway. For a file in one
 /// piece the first of these stands for asking once more.
 const SUSPECTS: [usize; PARTS] = [1, 2, 3, 4, 5, 0];
+
+/// How much one request asks for, of so many bytes that are left. With several connections all of them are to end at about the same time.
+fn share(left: u64, connections: usize, in_one: bool) -> u64 {
+    match u64::try_from(connections) {
+        Ok(several @ 2..) => (left / several / 2).min(LONGEST_REQUEST),
+        // Six parts are watched request by request; which it is shows with the first address.
+        _ if in_one => left.min(LONGEST_ALONE),
+        _ => left.min(LONGEST_REQUEST),
+    }
+}
 
 fn length(range: &Range<u64>) -> u64 {
     range.end.saturating_sub(range.start)

@@ -7,6 +7,7 @@ use bytes::{Buf, Bytes};
 use mega_crypto::content::{ChunkMacs, NotAtChunkBorder, chunk_at};
 
 use super::super::address::Address;
+use super::super::border::border;
 use super::super::buffers::Buffer;
 use super::super::gate::Place;
 use super::super::retry::{Failure, Remedy, Retry};
@@ -142,7 +143,7 @@ impl<S: Sink> Fetch<'_, S> {
                 None => {
                     // As long as the budget of this moment allows.
                     let len = self.shared.limits().window_len();
-                    let end = self.border(state.position, len).min(range.end);
+                    let end = border(state.position, len, range.end);
                     let len = end.saturating_sub(state.position);
                     let len = usize::try_from(len).unwrap_or(usize::MAX);
                     Window {

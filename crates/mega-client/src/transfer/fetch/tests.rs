@@ -116,3 +116,18 @@ async fn lim_12_an_upload_does_not_wait_for_downloads_that_wait_for_its_buffers(
     let sent = tokio::time::timeout(patience, upload).await;
     assert_eq!(sent.expect("it hangs").unwrap().size(), 3 << 20);
 }
+
+#[test]
+fn a_request_is_long_only_where_it_has_the_line_to_itself() {
+    const MIB: u64 = 1 << 20;
+    let left = 2048 * MIB;
+    assert_eq!(share(left, 1, true), 256 * MIB);
+    assert_eq!(
+        share(left, 1, false),
+        64 * MIB,
+        "in six parts, or not known"
+    );
+    assert_eq!(share(left, 4, true), 64 * MIB);
+    assert_eq!(share(80 * MIB, 4, true), 10 * MIB);
+    assert_eq!(share(80 * MIB, 1, true), 80 * MIB);
+}
